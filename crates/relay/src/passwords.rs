@@ -1,0 +1,132 @@
+//! Is this the password of that login? Slow on purpose, so on few threads and remembered for minutes.
+//!
+//! A login that does not exist costs as much time as one that does: it is checked against a hash
+//! that nothing matches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::{Argon2, PasswordHash, PasswordVerifier};
+use aws_lc_rs::hmac;
+use parking_lot::Mutex;
+use postern_mail::Timestamp;
+use tokio::sync::Semaphore;
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is.
+    Right,
+    /// It is not, or there is no such login.
+    Wrong,
+    /// Too many are waiting to be checked.
+    Busy,
+}
+
+/// Checks passwords against `$argon2id$…` and `$2b$…` hashes.
+pub(crate) struct Verifier {
+    key: hmac::Key,
+    /// What was right lately: keyed hash of login, password and stored hash, and until when.
+    right: Mutex<HashMap<[u8; 32], Timestamp>>,
+    threads: Arc<Semaphore>,
+}
+
+impl Verifier {
+    /// `secret` keys what is remembered; it never leaves the process.
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            right: Mutex::default(),
+            threads: Arc::new(Semaphore::new(THREADS)),
+        }
+    }
+
+    /// Checks `password` against `hash`; `None`: there is no such login.
+    pub(crate) async fn verify(
+        &self,
+        login: &str,
+        password: &str,
+        hash: Option<&str>,
+        now: Timestamp,
+    ) -> Verdict {
+        let stored = hash.unwrap_or(NOBODY);
+        let mark = self.mark(&[login, password, stored]);
+        if self.right.lock().get(&mark).is_some_and(|until| *until > now) {
+            return Verdict::Right;
+        }
+        let permit = tokio::time::timeout(WAIT_MAX, self.threads.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Verdict::Busy };
+        let (password, stored) = (password.to_owned(), stored.to_owned());
+        let matches = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            is_match(&password, &stored)
+        });
+        if !matches.await.unwrap_or(false) || hash.is_none() {
+            return Verdict::Wrong;
+        }
+        let mut right = self.right.lock();
+        if right.len() >= REMEMBERED_MAX {
+            right.clear();
+        }
+        right.insert(mark, now.plus(REMEMBERED_FOR));
+        Verdict::Right
+    }
+
+    /// Length before text, so that no two triples run together.
+    fn mark(&self, texts: &[&str]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for text in texts {
+            context.update(&(text.len() as u64).to_le_bytes());
+            context.update(text.as_bytes());
+        }
+        let mut mark = [0; 32];
+        mark.copy_from_slice(context.sign().as_ref());
+        mark
+    }
+}
+
+/// Checking costs up to a fifth of a second of one core: two at a time leave the rest for mail.
+const THREADS: usize = 2;
+/// Longer than this nobody waits for a free thread.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+const REMEMBERED_MAX: usize = 100_000;
+/// bcrypt (cost 10) of a text that nobody typed.
+const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2v";
+
+fn is_match(password: &str, stored: &str) -> bool {
+    if stored.starts_with("$2") {
+        return bcrypt::verify(password, stored).unwrap_or(false);
+    }
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn right_wrong_and_nobody() {
+        let verifier = Verifier::new(&[7; 32]);
+        let bcrypt = bcrypt::hash("secret", 4).unwrap();
+        let now = Timestamp::from_millis(1);
+        let rows = [
+            ("secret", Some(bcrypt.as_str()), Verdict::Right),
+            ("secret", Some(bcrypt.as_str()), Verdict::Right),
+            ("Secret", Some(bcrypt.as_str()), Verdict::Wrong),
+            ("", Some(bcrypt.as_str()), Verdict::Wrong),
+            ("secret", Some("$argon2id$broken"), Verdict::Wrong),
+            ("secret", None, Verdict::Wrong),
+        ];
+        for (password, hash, expect) in rows {
+            let got = verifier.verify("a@b.example", password, hash, now).await;
+            assert_eq!(got, expect, "{password:?} {hash:?}");
+        }
+        // What was right is not right for another login, nor once the stored hash has changed.
+        let other = bcrypt::hash("other", 4).unwrap();
+        let changed = verifier.verify("a@b.example", "secret", Some(&other), now).await;
+        assert_eq!(changed, Verdict::Wrong);
+    }
+}
