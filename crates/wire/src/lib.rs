@@ -1,1 +1,6 @@
-//! placeholder
+//! SMTP in both directions as state machines without I/O: octets and the time go in, replies and
+//! events come out.
+//!
+//! Nothing here knows a socket, a clock, a file or a customer.
+
+pub mod codec;
