@@ -1,0 +1,6 @@
+//! Holds the house to what it says of itself: who may import whom, what it may be built of, and
+//! that its documents name what is there.
+
+mod dependencies;
+mod documents;
+mod edges;
