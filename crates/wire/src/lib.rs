@@ -4,3 +4,4 @@
 //! Nothing here knows a socket, a clock, a file or a customer.
 
 pub mod codec;
+pub mod reply;
