@@ -1,0 +1,437 @@
+//! Every figure the engine goes by, resolved, with the reason for each default.
+//!
+//! The defaults are what the shipped `config/postern.toml` states. They are starting values taken
+//! from what hosters publish about their own limits and from arithmetic on ordinary mail; none is
+//! fitted to a trace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postern_mail::Points;
+
+use crate::rules;
+
+/// All settings of the scoring crate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Limits by kind of sender.
+    pub tiers: Tiers,
+    /// Factor on all limits of a settled customer, in percent, by the plan's name. 100 for a plan
+    /// that is not named: plans differ from hoster to hoster.
+    pub plans_percent: BTreeMap<String, u32>,
+    /// Holding back and letting go.
+    pub hold: Hold,
+    /// What later news of a message weighs.
+    pub evidence: Evidence,
+    /// From points to consequences.
+    pub ladder: Ladder,
+    /// One login from many places.
+    pub networks: Networks,
+    /// One recipient, many customers.
+    pub bombing: Bombing,
+    /// Automatic replies and reports.
+    pub notices: Notices,
+    /// Messages that are nearly the same.
+    pub campaigns: Campaigns,
+    /// After an outage, and when everybody deviates at once.
+    pub flush: Flush,
+    /// What examining one message may cost.
+    pub budget: Budget,
+    /// What the engine remembers, and how long.
+    pub memory: Memory,
+    /// Rules with their points; an absent one has its default.
+    pub rules: BTreeMap<String, RuleSetting>,
+}
+
+impl Settings {
+    /// How a rule is set; its default when the settings do not name it.
+    pub fn rule(&self, id: &'static str) -> RuleSetting {
+        let default = || RuleSetting { points: rules::default_points(id), mode: RuleMode::On };
+        self.rules.get(id).copied().unwrap_or_else(default)
+    }
+}
+
+/// One rule's setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleSetting {
+    /// What a hit adds. For rules that measure, what the measure is multiplied by is fixed and this
+    /// is its cap.
+    pub points: Points,
+    /// Whether it counts.
+    pub mode: RuleMode,
+}
+
+/// Whether a rule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleMode {
+    /// It counts.
+    On,
+    /// It is reported with 0 points.
+    Shadow,
+    /// It is not looked at.
+    Off,
+}
+
+/// Limits by kind of sender. The youngest kind that fits is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tiers {
+    /// Mail that is nobody's. All of it shares one set of windows, so this is for the whole relay.
+    pub unknown: Tier,
+    /// Contracts of less than `week_days`.
+    pub week: Tier,
+    /// Contracts of less than `month_days`.
+    pub month: Tier,
+    /// Mailboxes and own servers of settled customers.
+    pub mailbox: Tier,
+    /// Scripts of settled customers.
+    pub script: Tier,
+    /// Scripts and logins of settled customers that were first seen less than `origin_new` ago.
+    pub new_origin: Tier,
+    /// Days of contract below which `week` holds; 7 is where hosters' own staged limits (IONOS, cyon)
+    /// take their first step.
+    pub week_days: u32,
+    /// Days of contract below which `month` holds; 30 is their last step.
+    pub month_days: u32,
+    /// Age below which an origin is new. A day: a hacked script runs within hours of its upload, and
+    /// a day has seen each hour's ordinary mail once.
+    pub origin_new: Duration,
+    /// An origin's own clean peak is multiplied by this, in percent, where that is more than its
+    /// tier's limit. 400: order mail of a good evening is three to four times a usual one.
+    pub peak_percent: u32,
+}
+
+/// Limits in recipients, in true sliding windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tier {
+    /// Recipients never seen before in 60 seconds, past which a stream of mostly new recipients is
+    /// held back.
+    pub burst: u32,
+    /// Recipients never seen before in an hour, past which other evidence is looked at harder.
+    pub new_recipients_hour: u32,
+    /// Different recipients in an hour, past which mail is paced.
+    pub recipients_hour: u32,
+    /// Different recipients in a day, past which mail is paced.
+    pub recipients_day: u32,
+}
+
+impl Default for Tiers {
+    fn default() -> Self {
+        // A script mails one person for one visitor's act: 15 strangers in a minute are no visitors.
+        // A person with a mail program writes to a round of 30 at once, hardly to more strangers.
+        // Hours and days: between the published limits of IONOS (50 to 5,000 an hour by age), cyon
+        // (100, and 30 in the first month) and hosting.de (250 in ten minutes).
+        let tier = |burst, new_recipients_hour, recipients_hour, recipients_day| Tier {
+            burst,
+            new_recipients_hour,
+            recipients_hour,
+            recipients_day,
+        };
+        Self {
+            unknown: tier(5, 10, 20, 100),
+            week: tier(10, 30, 100, 600),
+            month: tier(15, 60, 200, 1500),
+            mailbox: tier(30, 100, 500, 5000),
+            script: tier(15, 60, 500, 5000),
+            new_origin: tier(10, 20, 200, 2000),
+            week_days: 7,
+            month_days: 30,
+            origin_new: Duration::from_secs(24 * 3600),
+            peak_percent: 400,
+        }
+    }
+}
+
+/// Holding back and letting go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// How long a stream is held at first. Three minutes: four fifths of what becomes of a message
+    /// is known by then, and nobody misses a newsletter for so long.
+    pub span: Duration,
+    /// Longest time that doubt keeps mail back; then it goes on unless something speaks against it.
+    /// A quarter of an hour: what people still take for slow mail.
+    pub span_max: Duration,
+    /// Time between two probes while in doubt; two minutes bring most answers on the last one.
+    pub probe_span: Duration,
+    /// Recipients whose mail is let go as a probe. Eight, so that with a new origin's burst of 10 fewer
+    /// than 20 escape.
+    pub probe_recipients: u32,
+    /// Share of strangers from which a fast stream counts as new. Half: a newsletter or a round of
+    /// invitations goes to people mailed before; a bought list does not.
+    pub new_percent: u32,
+    /// A released batch is spread over at most this long; a flood of own making gets mail greylisted.
+    pub release_spread_max: Duration,
+    /// Time between two messages of a released batch, as long as `release_spread_max` lets.
+    pub release_gap: Duration,
+    /// After a clean hold, and whenever its limit was used up without anything bad, a stream's room
+    /// grows by this factor, in percent of what it used.
+    pub headroom_percent: u32,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            span: Duration::from_secs(180),
+            span_max: Duration::from_secs(900),
+            probe_span: Duration::from_secs(120),
+            probe_recipients: 8,
+            new_percent: 50,
+            release_spread_max: Duration::from_secs(45),
+            release_gap: Duration::from_millis(500),
+            headroom_percent: 200,
+        }
+    }
+}
+
+/// What later news of a message weighs, as natural log odds of "bought or guessed addresses" (one
+/// in five dead) against "ordinary mail" (one in twenty-five dead), in points. Only recipients
+/// that the customer had never mailed before count: old ones say nothing about a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// A delivery: ln(0.72/0.96), with one in twelve of the bad list refused as spam besides.
+    pub delivered: Points,
+    /// A recipient that does not exist: ln(0.2/0.04).
+    pub unknown_user: Points,
+    /// A refusal that names spam: ln(0.08/0.005), a little lower since filters err.
+    pub spam_blocked: Points,
+    /// A complaint of a recipient: one is enough to look closely, with anything else beside it.
+    pub complaint: Points,
+    /// Good news never counts below this: a long clean past must not buy a long dirty day.
+    pub floor: Points,
+    /// Bad news never counts above this.
+    pub ceiling: Points,
+    /// What is left of the sum after a quiet day, in percent; old news grow stale.
+    pub daily_percent: u32,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            delivered: Points::from_hundredths(-25),
+            unknown_user: Points::from_hundredths(160),
+            spam_blocked: Points::from_hundredths(250),
+            complaint: Points::from_hundredths(300),
+            floor: Points::from_hundredths(-400),
+            ceiling: Points::from_hundredths(1200),
+            daily_percent: 80,
+        }
+    }
+}
+
+/// From points to consequences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder {
+    /// Points of a family from which it counts as a signal: e² to 1, more than a coincidence.
+    pub family_points: Points,
+    /// Sum from which a stream is held although it is not fast, with two families: some 50 to 1.
+    pub hold_points: Points,
+    /// Sum from which it is quarantined, with two families: some 400 to 1, against one spam in a
+    /// thousand and then reviewed by a person.
+    pub quarantine_points: Points,
+    /// Sum of content alone from which forwarded mail is refused to the forwarder: nobody loses mail
+    /// that was not written to him here, and the forwarder keeps the original.
+    pub forward_refuse_points: Points,
+    /// How long a suspension lasts after the last thing it stopped, unless a person ends it.
+    pub suspension: Duration,
+    /// Messages a case keeps for review; further ones of its origin are refused. What a person can
+    /// look at, several times over.
+    pub case_messages_max: u32,
+    /// How long another origin's open case makes all new origins of the customer suspect.
+    pub case_watch: Duration,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            family_points: Points::from_hundredths(200),
+            hold_points: Points::from_hundredths(400),
+            quarantine_points: Points::from_hundredths(600),
+            forward_refuse_points: Points::from_hundredths(400),
+            suspension: Duration::from_secs(7 * 86_400),
+            case_messages_max: 1000,
+            case_watch: Duration::from_secs(14 * 86_400),
+        }
+    }
+}
+
+/// One login from many places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks {
+    /// Time over which places are counted. Ten minutes: nobody travels through five networks in it.
+    pub span: Duration,
+    /// Unfamiliar networks (IPv4 /16, IPv6 /32) in `span` from which a login is suspect. Five: home,
+    /// office, phone and a VPN are four.
+    pub many: u32,
+    /// Strangers in 60 seconds past which mail from an unfamiliar network is held back. Five: a
+    /// stolen login is tried out with single messages.
+    pub burst: u32,
+    /// Unrelated customers' logins from one foreign address in a day from which the address is
+    /// suspect. Three: an agency or an office shares an address between two.
+    pub shared_logins: u32,
+}
+
+impl Default for Networks {
+    fn default() -> Self {
+        Self { span: Duration::from_secs(600), many: 5, burst: 5, shared_logins: 3 }
+    }
+}
+
+/// One recipient, many customers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bombing {
+    /// Time over which customers are counted.
+    pub span: Duration,
+    /// Customers whose sites write to one stranger in `span`, from which he is being bombed. 20: who
+    /// signs up in earnest does so at a few sites in half an hour.
+    pub customers: u32,
+    /// One automatic message to him passes in this time.
+    pub gap: Duration,
+    /// So many may wait for him; further ones are refused.
+    pub waiting_max: u32,
+}
+
+impl Default for Bombing {
+    fn default() -> Self {
+        Self {
+            span: Duration::from_secs(1800),
+            customers: 20,
+            gap: Duration::from_secs(60),
+            waiting_max: 30,
+        }
+    }
+}
+
+/// Automatic replies and reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices {
+    /// Automatic replies of one origin to different recipients in an hour; further ones are refused.
+    /// 60: a busy mailbox has a stranger's letter a minute, a flood of forged ones has many.
+    pub replies_hour: u32,
+    /// The same in a day.
+    pub replies_day: u32,
+    /// One automatic reply to one recipient in this time (RFC 3834 §2 asks for a week; a day is what
+    /// its own program may not know of).
+    pub reply_gap: Duration,
+    /// Delivery reports of one origin in an hour, past which they are paced.
+    pub reports_hour: u32,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            replies_hour: 60,
+            replies_day: 250,
+            reply_gap: Duration::from_secs(86_400),
+            reports_hour: 2000,
+        }
+    }
+}
+
+/// Messages that are nearly the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Campaigns {
+    /// Likeness of two messages' sketches from which they are of one campaign, in percent.
+    pub alike_percent: u32,
+    /// Young contracts with one text from which it is suspect. Five: an agency sets up a handful of
+    /// sites, but as one reseller's customers, who count once.
+    pub young_contracts: u32,
+    /// Campaigns remembered; the one longest unseen goes first.
+    pub kept_max: u32,
+    /// Quarantined messages of a campaign from which its later ones are suspect everywhere.
+    pub condemned_messages: u32,
+    /// How long a verdict of a person holds.
+    pub verdict: Duration,
+}
+
+impl Default for Campaigns {
+    fn default() -> Self {
+        Self {
+            alike_percent: 40,
+            young_contracts: 5,
+            kept_max: 200_000,
+            condemned_messages: 3,
+            verdict: Duration::from_secs(14 * 86_400),
+        }
+    }
+}
+
+/// After an outage, and when everybody deviates at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flush {
+    /// After the upstreams come back, limits of mail that was written during the outage are multiplied
+    /// by this, for as long as the outage lasted.
+    pub factor: u32,
+    /// At least so long after an outage.
+    pub span_min: Duration,
+    /// Customers newly held within five minutes, from which the cause is not theirs and speed alone
+    /// holds nobody back. 30: hacks by one hole come in waves, but not by the dozen in minutes.
+    pub customers_at_once: u32,
+}
+
+impl Default for Flush {
+    fn default() -> Self {
+        Self { factor: 10, span_min: Duration::from_secs(900), customers_at_once: 30 }
+    }
+}
+
+/// What examining one message may cost. Reaching one is a fact, never an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    /// Octets looked at: text stands at the top, attachments are known by their first octets.
+    pub octets: usize,
+    /// Nested parts. Mail programs nest four or five deep.
+    pub depth: usize,
+    /// Parts in all.
+    pub parts: usize,
+    /// Octets of a header block, Postfix's and Sendmail's order of size.
+    pub header_octets: usize,
+    /// Octets of one header field that are read.
+    pub field_octets: usize,
+    /// Header fields.
+    pub fields: usize,
+    /// Octets of decoded text that are read.
+    pub text_octets: usize,
+    /// Links that are kept.
+    pub links: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            octets: 512 * 1024,
+            depth: 16,
+            parts: 1000,
+            header_octets: 64 * 1024,
+            field_octets: 8 * 1024,
+            fields: 1000,
+            text_octets: 64 * 1024,
+            links: 100,
+        }
+    }
+}
+
+/// What the engine remembers, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// How long a recipient stays known. 90 days: a quarterly letter finds its readers known.
+    pub recipients: Duration,
+    /// Recipients remembered of one customer; the longest unseen go first.
+    pub recipients_max: u32,
+    /// Origins remembered of one customer.
+    pub origins_max: u32,
+    /// Messages remembered for later news of them.
+    pub messages_max: u32,
+    /// Closed or open cases remembered.
+    pub cases_max: u32,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            recipients: Duration::from_secs(90 * 86_400),
+            recipients_max: 100_000,
+            origins_max: 2000,
+            messages_max: 500_000,
+            cases_max: 10_000,
+        }
+    }
+}
