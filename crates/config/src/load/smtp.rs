@@ -1,0 +1,109 @@
+//! `[[listener]]`, `[tls]`, and of `[limits]` what a session may take.
+
+use std::time::Duration;
+
+use postern_smtp::{Limits, Listener, TlsFiles, TlsMode};
+
+use super::{HOUR, Purpose, SECOND};
+use crate::section::Section;
+use crate::value::{Bytes, choice};
+
+pub(super) fn tls(root: &mut Section<'_, '_>) -> Option<TlsFiles> {
+    root.section("tls", |tls| {
+        const REMEDY: &str =
+            "[tls] needs both: certificate = \"FILE\" and key = \"FILE\", in PEM form";
+        let certificate = tls.path("certificate");
+        let key = tls.path("key");
+        let client_ca = tls.path("client_ca");
+        for name in ["certificate", "key"] {
+            if tls.is_there() && !tls.has(name) {
+                tls.missing(format!("`{name}` is missing in [tls]"), REMEDY);
+            }
+        }
+        Some(TlsFiles { certificate: certificate?, key: key?, client_ca })
+    })
+}
+
+pub(super) fn listeners(
+    root: &mut Section<'_, '_>,
+    encrypts: bool,
+    purpose: Purpose,
+) -> Vec<Listener> {
+    let mut taken = Vec::new();
+    let all = root.list("listener", |listener| {
+        let address = listener.need("address", "say where to listen: address = \"127.0.0.1:2525\"");
+        let mut tls = if encrypts { TlsMode::StartTls } else { TlsMode::Off };
+        listener.set("tls", &mut tls);
+        if tls != TlsMode::Off && !encrypts {
+            listener.refuse(
+                "tls",
+                "needs a certificate",
+                "add a section [tls] with certificate and key",
+            );
+        }
+        let mut proxy = false;
+        listener.set("proxy", &mut proxy);
+        let address: std::net::SocketAddr = address?;
+        if address.port() != 0 && taken.contains(&address) {
+            let what = format!("is {address} once more");
+            listener.refuse("address", what, "give each listener an address of its own");
+        }
+        taken.push(address);
+        Some(Listener { address, tls, proxy })
+    });
+    if all.is_empty() && purpose == Purpose::Serve {
+        let remedy = "add one: [[listener]] and address = \"127.0.0.1:2525\"";
+        root.missing("there is no [[listener]]", remedy);
+    }
+    all.into_iter().flatten().collect()
+}
+
+pub(super) fn limits(section: &mut Section<'_, '_>) -> Limits {
+    let mut limits = Limits::default();
+    bytes(section, "message_bytes", &mut limits.message_bytes, 64 << 10, 1 << 30);
+    // RFC 5321 §4.5.3.1.8: at least 100 recipients.
+    section.set_within("recipients_per_message", &mut limits.recipients_per_message, 100..=50_000);
+    section.set_within("connections", &mut limits.connections, 1..=1_000_000);
+    section.set_within("connections_per_peer", &mut limits.connections_per_peer, 1..=1_000_000);
+    section.set_within(
+        "messages_per_connection",
+        &mut limits.messages_per_connection,
+        1..=u32::MAX,
+    );
+    section.set_within("errors_per_connection", &mut limits.errors_per_connection, 1..=u32::MAX);
+    // RFC 5321 §4.5.3.1.4: 512; AUTH adds up to 12,288 (RFC 4954 §4).
+    section.set_within("command_line_bytes", &mut limits.command_line_bytes, 1024..=64 << 10);
+    size(section, "memory_bytes_per_message", &mut limits.memory_bytes_per_message, 16 << 10);
+    size(section, "memory_bytes", &mut limits.memory_bytes, 1 << 20);
+    section.set_within("command_timeout", &mut limits.command_timeout, SECOND..=HOUR);
+    section.set_within("data_timeout", &mut limits.data_timeout, SECOND..=HOUR);
+    section.set_within(
+        "data_bytes_per_second_min",
+        &mut limits.data_bytes_per_second_min,
+        0..=1 << 20,
+    );
+    section.set_within(
+        "handshake_timeout",
+        &mut limits.handshake_timeout,
+        SECOND..=Duration::from_secs(300),
+    );
+    limits
+}
+
+/// A size in octets from `min` to `max`.
+pub(super) fn bytes(section: &mut Section<'_, '_>, key: &str, place: &mut u64, min: u64, max: u64) {
+    let mut value = Bytes(*place);
+    section.set_within(key, &mut value, Bytes(min)..=Bytes(max));
+    *place = value.0;
+}
+
+/// A size of something in memory.
+fn size(section: &mut Section<'_, '_>, key: &str, place: &mut usize, min: u64) {
+    let mut value = *place as u64;
+    bytes(section, key, &mut value, min, 1 << 40);
+    *place = value as usize;
+}
+
+choice!(TlsMode, "\"off\", \"starttls\", \"required\" or \"implicit\"",
+    "off" => TlsMode::Off, "starttls" => TlsMode::StartTls,
+    "required" => TlsMode::Required, "implicit" => TlsMode::Implicit);
