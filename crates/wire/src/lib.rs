@@ -3,5 +3,6 @@
 //!
 //! Nothing here knows a socket, a clock, a file or a customer.
 
+pub mod client;
 pub mod codec;
 pub mod reply;
