@@ -161,7 +161,11 @@ fn not_a_row(error: &serde_json::Error) -> Wrong {
 /// `YYYY-MM-DD` as days since 1970 (Howard Hinnant, `days_from_civil`); dates before count as 0.
 fn day(text: &str) -> Option<u32> {
     let octets = text.as_bytes();
-    if octets.len() != 10 || octets[4] != b'-' || octets[7] != b'-' {
+    let is_date = |(i, octet): (usize, &u8)| match i {
+        4 | 7 => *octet == b'-',
+        _ => octet.is_ascii_digit(),
+    };
+    if octets.len() != 10 || !octets.iter().enumerate().all(is_date) {
         return None;
     }
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u16>().ok().map(i64::from);

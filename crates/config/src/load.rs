@@ -68,7 +68,7 @@ fn version(text: &str) -> String {
 
 /// Every section, absent ones too, so that all keys are known when a misspelt one is looked up.
 fn read(root: &mut Section<'_, '_>, purpose: Purpose) -> Config {
-    let mut mode = Mode::Observe;
+    let mut mode = Mode::Enforce;
     root.set("mode", &mut mode);
     let hostname = root.take("hostname").unwrap_or_else(own_name);
     if !is_host_name(&hostname) {
@@ -253,5 +253,7 @@ choice!(Unjudged, "\"forward\" or \"hold\"",
 choice!(Unknown, "\"refuse\" or \"strict\"",
     "refuse" => Unknown::Refuse, "strict" => Unknown::Strict);
 
+#[cfg(test)]
+use scoring::rule_ids;
 #[cfg(test)]
 mod tests;

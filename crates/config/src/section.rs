@@ -40,13 +40,15 @@ impl<'t> Document<'t> {
         walk: impl FnOnce(&mut Section<'_, 't>) -> T,
     ) -> (T, Vec<Problem>, Vec<String>) {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let problems: Vec<_> = errors
+        let mut problems: Vec<_> = errors
             .iter()
             .map(|error| {
                 let span = error.span().unwrap_or_default();
                 Problem::span(path, text, span, error.message().trim_end(), SYNTAX)
             })
             .collect();
+        // What the parser says further on in a line follows from the first.
+        problems.dedup_by_key(|problem| problem.line);
         let document = Self {
             path,
             text,

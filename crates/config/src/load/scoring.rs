@@ -226,7 +226,7 @@ fn rules(root: &mut Section<'_, '_>, settings: &mut Settings) {
     });
 }
 
-fn rule_ids() -> impl Iterator<Item = &'static str> {
+pub(super) fn rule_ids() -> impl Iterator<Item = &'static str> {
     std::iter::empty()
 }
 
