@@ -1,0 +1,170 @@
+//! The relay as the front end sees it: who may send, and what is said to those who may not.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use postern_config::Mode;
+use postern_mail::{Client, Content, Envelope, Method, Recipient, Reply, Verb};
+use postern_smtp::{Connection, Gate, Secured, Xclient};
+use tracing::info;
+
+use crate::identify::{self, Evidence};
+use crate::passwords::Verdict;
+use crate::pipeline;
+use crate::relay::Relay;
+use crate::replies;
+
+/// The relay, at its front door.
+pub(crate) struct FrontDoor(pub(crate) Arc<Relay>);
+
+/// One connection.
+pub struct Visitor {
+    connection: Connection,
+    helo: String,
+    esmtp: bool,
+    secured: Option<Secured>,
+    login: Option<String>,
+    xclient: Option<Xclient>,
+}
+
+impl Gate for FrontDoor {
+    type Session = Visitor;
+
+    fn connect(&self, connection: &Connection) -> Result<Visitor, Reply> {
+        Ok(Visitor {
+            connection: connection.clone(),
+            helo: String::new(),
+            esmtp: false,
+            secured: None,
+            login: None,
+            xclient: None,
+        })
+    }
+
+    fn hello(&self, visitor: &mut Visitor, helo: &str, esmtp: bool) {
+        helo.clone_into(&mut visitor.helo);
+        visitor.esmtp = esmtp;
+    }
+
+    fn secured(&self, visitor: &mut Visitor, tls: &Secured) {
+        visitor.helo.clear();
+        visitor.login = None;
+        visitor.xclient = None;
+        visitor.secured = Some(tls.clone());
+    }
+
+    async fn auth(&self, visitor: &mut Visitor, login: &str, password: &str) -> Result<(), Reply> {
+        let relay = &self.0;
+        let live = relay.live.load_full();
+        // A password for a login that the directory no longer has opens nothing.
+        let owner = live.directory.by_login(login);
+        let stored = live.passwords.hash(login).filter(|_| owner.is_some());
+        match relay.verifier.verify(login, password, stored, relay.clock.now()).await {
+            Verdict::Right => {
+                visitor.login = Some(login.to_owned());
+                Ok(())
+            }
+            Verdict::Wrong => {
+                relay.counters.auth_failed.count();
+                info!(event = "auth-failed", client = %visitor.client_ip(), login = ?login);
+                Err(replies::wrong_password())
+            }
+            Verdict::Busy => Err(replies::cannot_check()),
+        }
+    }
+
+    fn xclient(&self, visitor: &mut Visitor, attributes: &Xclient) -> Result<(), Reply> {
+        visitor.helo.clear();
+        visitor.login = None;
+        visitor.xclient = Some(attributes.clone());
+        Ok(())
+    }
+
+    async fn mail(&self, visitor: &mut Visitor, _: &Envelope) -> Result<(), Reply> {
+        let relay = &self.0;
+        let live = relay.live.load_full();
+        let identify = live.identify();
+        let evidence = visitor.evidence();
+        if identify::is_named_by_header(&identify, &evidence) {
+            return Ok(());
+        }
+        let identity = identify::identify(&identify, &evidence, &[]).identity;
+        if identity.method == Method::Nobody && live.refuses_unknown() {
+            let may_log_in = visitor.xclient.is_none() && live.config.smtp.auth;
+            return Err(if may_log_in {
+                replies::authenticate()
+            } else {
+                replies::nobody(visitor.client_ip())
+            });
+        }
+        let now = relay.clock.now();
+        let client = visitor.client();
+        let Some(decision) = relay.engine.lock().admit(&identity, &client, now) else {
+            return Ok(());
+        };
+        if live.config.mode == Mode::Observe {
+            return Ok(());
+        }
+        let id = relay.ids.next(now);
+        let reply = match decision.verb {
+            Verb::Defer => replies::deferred(id, &decision),
+            _ => replies::refused(id, &decision),
+        };
+        relay.counters.answered(&reply);
+        info!(%id, event = "not-admitted", customer = ?identity.customer, origin = %identity.origin, reply = %reply);
+        Err(reply)
+    }
+
+    async fn rcpt(&self, _: &mut Visitor, _: &Envelope, recipient: &Recipient) -> Result<(), Reply> {
+        if recipient.address.domain().is_empty() {
+            // A relay has no mailboxes; RFC 5321 §4.5.1 wants somebody to read this one.
+            return Err(Reply::new(550, 1, 1, "No mailbox here: write to postmaster@ a domain"));
+        }
+        Ok(())
+    }
+
+    async fn message(
+        &self,
+        visitor: &mut Visitor,
+        envelope: Envelope,
+        content: Arc<dyn Content>,
+    ) -> Reply {
+        pipeline::message(&self.0, visitor, envelope, content).await
+    }
+}
+
+impl Visitor {
+    /// What identity is derived from, before the message.
+    pub(crate) fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            peer: self.connection.client.ip(),
+            auth: self.login.as_deref(),
+            certificate: self.secured.as_ref().and_then(|tls| tls.certificate.as_deref()),
+            xclient: self.xclient.as_ref().map(|x| x.login.as_deref()),
+        }
+    }
+
+    /// The client, as a trusted peer named it, else as the socket has it.
+    pub(crate) fn client_ip(&self) -> IpAddr {
+        let named = self.xclient.as_ref().and_then(|x| x.addr);
+        named.unwrap_or_else(|| self.connection.client.ip()).to_canonical()
+    }
+
+    /// For `Received` and the engine.
+    pub(crate) fn client(&self) -> Client {
+        let named = self.xclient.as_ref();
+        let helo = named.and_then(|x| x.helo.clone().or_else(|| x.name.clone()));
+        Client {
+            ip: self.client_ip(),
+            helo: helo.unwrap_or_else(|| self.helo.clone()),
+            tls: self.secured.is_some(),
+            esmtp: self.esmtp,
+            queues: false,
+        }
+    }
+
+    /// Whether it logged in here (`ESMTPSA`).
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.login.is_some()
+    }
+}

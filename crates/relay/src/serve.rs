@@ -1,0 +1,168 @@
+//! Putting the parts together, and ending them in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use postern_config::Purpose;
+use postern_mail::{Clock, IdSource, SystemClock};
+use postern_queue::{Handoff, Queue};
+use postern_scoring::Engine;
+use postern_smtp::Server;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, RwLock, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::counters::Counters;
+use crate::gate::FrontDoor;
+use crate::live::Live;
+use crate::notices::FromQueue;
+use crate::passwords::Verifier;
+use crate::relay::Relay;
+use crate::{acts, snapshot, telemetry};
+
+/// `postern serve`: until SIGTERM or SIGINT.
+pub fn serve(config: &Path) -> anyhow::Result<()> {
+    let live = Live::load(config, Purpose::Serve)?;
+    telemetry::start(&live.config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let running = Running::start(live, Arc::new(SystemClock::default())).await?;
+        running.until_signalled(config).await
+    })
+}
+
+/// A relay at work.
+pub struct Running {
+    /// Its parts.
+    pub relay: Arc<Relay>,
+    /// Its front end.
+    pub(crate) server: Server<FrontDoor>,
+    front: JoinHandle<()>,
+    /// Stops the front end.
+    no_more_sessions: CancellationToken,
+    /// Stops what works behind it.
+    no_more_work: CancellationToken,
+    behind: TaskTracker,
+    snapshot: PathBuf,
+}
+
+impl Running {
+    /// Opens, binds and starts everything, or nothing.
+    pub async fn start(live: Live, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let config = &live.config;
+        let queue = Queue::open(config.queue.clone(), clock.clone(), fastrand::u64(..))?;
+        let handoff = Handoff::new(config.pools.clone(), clock.clone(), fastrand::u64(..))?;
+        let key = snapshot::engine_key(&config.data_dir)?;
+        let scoring = Arc::new(config.scoring.clone());
+        let mut engine = Engine::new(scoring, live.directory.clone(), key);
+        let snapshot = config.data_dir.join("engine.snapshot");
+        snapshot::restore(&mut engine, &snapshot);
+        let (smtp, drain) = (config.smtp.clone(), config.drain);
+        let socket = config.admin.socket.clone();
+
+        let (acts, wanted) = mpsc::channel(acts::WAITING_MAX);
+        let mut secret = [0; 32];
+        secret.fill_with(|| fastrand::u8(..));
+        let relay = Arc::new(Relay {
+            live: ArcSwap::from_pointee(live),
+            engine: Mutex::new(engine),
+            queue,
+            handoff,
+            clock,
+            ids: IdSource::new(fastrand::u64(..)),
+            counters: Counters::default(),
+            key,
+            verifier: Verifier::new(&secret),
+            late: TaskTracker::new(),
+            acts,
+            keeping: RwLock::new(()),
+            sooner: Notify::new(),
+        });
+        let server = Server::bind(smtp, Arc::new(FrontDoor(relay.clone())))?;
+
+        let no_more_sessions = CancellationToken::new();
+        let no_more_work = CancellationToken::new();
+        let behind = TaskTracker::new();
+        behind.spawn(acts::carry_out(relay.clone(), wanted, no_more_work.clone()));
+        behind.spawn(acts::tick(relay.clone(), no_more_work.clone()));
+        behind.spawn(snapshot::save_now_and_then(relay.clone(), snapshot.clone(), no_more_work.clone()));
+        let notices = Arc::new(FromQueue(Arc::downgrade(&relay)));
+        let (queue, handoff) = (relay.queue.clone(), relay.handoff.clone());
+        let stop = no_more_work.clone();
+        behind.spawn(async move { queue.run(handoff, notices, stop).await });
+        behind.close();
+        let front = tokio::spawn({
+            let (server, stop) = (server.clone(), no_more_sessions.clone());
+            async move { server.run(stop, drain).await }
+        });
+        for address in server.addresses() {
+            info!(event = "listening", %address);
+        }
+        Ok(Self { relay, server, front, no_more_sessions, no_more_work, behind, snapshot })
+    }
+
+    /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
+    async fn until_signalled(self, config: &Path) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        // Says nothing where no service manager waits for it.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => self.reload(config),
+            }
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        info!(event = "stopping", "no new sessions; running ones end");
+        self.stop().await;
+        Ok(())
+    }
+
+    /// No new sessions, running ones end, then queue and engine are put down safely.
+    pub async fn stop(self) {
+        self.no_more_sessions.cancel();
+        if let Err(error) = self.front.await {
+            error!(%error, "the front end ended badly");
+        }
+        self.relay.late.close();
+        let drain = self.relay.live.load().config.drain;
+        if tokio::time::timeout(drain, self.relay.late.wait()).await.is_err() {
+            warn!("handoffs still running are given up: they are tried again after the next start");
+        }
+        self.no_more_work.cancel();
+        self.behind.wait().await;
+        snapshot::save(&self.relay, &self.snapshot);
+        info!(event = "stopped");
+    }
+
+    /// Reads config and files again; what is broken stays as it was.
+    pub fn reload(&self, config: &Path) {
+        let live = match Live::load(config, Purpose::Serve) {
+            Ok(live) => live,
+            Err(errors) => return error!(event = "not-reloaded", "{errors}"),
+        };
+        let smtp = self.server.reload(live.config.smtp.clone());
+        if let Err(error) = smtp {
+            return error!(event = "not-reloaded", %error);
+        }
+        if let Err(error) = self.relay.handoff.reload(live.config.pools.clone()) {
+            return error!(event = "not-reloaded", %error);
+        }
+        let scoring = Arc::new(live.config.scoring.clone());
+        self.relay.engine.lock().reload(scoring, live.directory.clone());
+        let version = live.config.version.clone();
+        self.relay.live.store(Arc::new(live));
+        info!(event = "reloaded", config = %version);
+    }
+}
+
