@@ -4,64 +4,138 @@
 //! is tried only as long as the message cannot have been taken, which ends when its last octet is
 //! out (RFC 1047): from there on silence means "later, once", never "at once, elsewhere".
 
+mod breaker;
+mod deliver;
+mod dial;
+mod link;
+mod server;
+mod slots;
+mod tls;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use postern_mail::{Clock, Content, Envelope, Reply, Timestamp};
+use tokio::time::Instant;
 
+use self::deliver::Job;
+pub use self::dial::{Dial, Dialled, Stream, TcpDial};
+use self::server::{Server, Shared};
 use crate::PoolSettings;
 
 /// All pools. A clone is another handle to the same ones.
 #[derive(Clone)]
-pub struct Handoff {
-    #[expect(dead_code, reason = "the door, ahead of the room behind it")]
-    clock: Arc<dyn Clock>,
+pub struct Handoff(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    pools: RwLock<Vec<Arc<Pool>>>,
+}
+
+/// A named set of servers, in order of preference.
+struct Pool {
+    settings: Arc<PoolSettings>,
+    servers: Vec<Arc<Server>>,
 }
 
 impl Handoff {
-    /// Reads CA files; connects to nobody yet.
+    /// Towards servers reached by TCP. Reads CA files; connects to nobody yet.
     pub fn new(
-        _pools: Vec<PoolSettings>,
+        pools: Vec<PoolSettings>,
         clock: Arc<dyn Clock>,
-        _seed: u64,
+        seed: u64,
     ) -> Result<Self, PoolError> {
-        Ok(Self { clock })
+        Self::with_dial(pools, clock, seed, Box::new(TcpDial))
+    }
+
+    /// As [`Handoff::new`], towards servers reached by `dial`.
+    pub fn with_dial(
+        pools: Vec<PoolSettings>,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        dial: Box<dyn Dial>,
+    ) -> Result<Self, PoolError> {
+        let random = Mutex::new(fastrand::Rng::with_seed(seed));
+        let epoch = Instant::now();
+        let shared = Arc::new(Shared { dial, clock, random, epoch });
+        let handoff = Self(Arc::new(Inner { shared, pools: RwLock::default() }));
+        handoff.reload(pools)?;
+        Ok(handoff)
     }
 
     /// Pools that are the same as before keep their connections and what is known of their
-    /// servers. On error nothing changes.
-    pub fn reload(&self, _pools: Vec<PoolSettings>) -> Result<(), PoolError> {
+    /// servers; deliveries that run end with the pool they began with. On error nothing changes.
+    pub fn reload(&self, pools: Vec<PoolSettings>) -> Result<(), PoolError> {
+        let old = self.0.pools.read().clone();
+        let new = pools
+            .into_iter()
+            .map(|settings| {
+                // The CA file may hold something new under its old name.
+                let same = |pool: &&Arc<Pool>| *pool.settings == settings && settings.ca.is_none();
+                match old.iter().find(same) {
+                    Some(pool) => Ok(Arc::clone(pool)),
+                    None => Pool::new(&self.0.shared, settings).map(Arc::new),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        *self.0.pools.write() = new;
         Ok(())
     }
 
     /// Tries the pool's servers until one has answered. Never waits for ever, but can wait long
     /// (a slow answer to the end of data): whoever has less time polls it beside a timer and, when
     /// that ends first, hands the running future to a task, so that a late 250 is still learned
-    /// and nothing is sent twice. `key` names the customer for a fair share of connections.
+    /// and nothing is sent twice. Must run inside a tokio runtime.
+    ///
+    /// `key` names the customer: where connections are short, customers take turns.
     pub fn deliver(
         &self,
         pool: &str,
-        _key: &str,
+        key: &str,
         envelope: Arc<Envelope>,
-        _content: Arc<dyn Content>,
+        content: Arc<dyn Content>,
     ) -> impl Future<Output = Delivery> + Send + use<> + 'static {
-        let trouble = Later::Trouble(format!("no pool is named {pool}"));
-        async move {
-            let outcomes = vec![Outcome::Later(trouble); envelope.recipients.len()];
-            Delivery { outcomes, server: None, reply: None }
-        }
+        let found = self.pool(pool).ok_or_else(|| format!("no pool is named {pool}"));
+        let since = self.0.shared.epoch.elapsed();
+        let key: Box<str> = key.into();
+        Box::pin(async move {
+            match found {
+                Ok(pool) => Job::new(&pool.servers, key, envelope, content, since).run().await,
+                Err(trouble) => Delivery::later(&envelope, None, Later::Trouble(trouble)),
+            }
+        })
     }
 
-    /// Whether no server of the pool has answered lately: then it is better to queue at once.
-    pub fn is_down(&self, _pool: &str) -> bool {
-        false
+    /// Whether no server of the pool is given mail now: then it is better to queue at once. A
+    /// server that is down is probed at growing intervals as long as it stays so.
+    pub fn is_down(&self, pool: &str) -> bool {
+        self.pool(pool).is_none_or(|pool| !pool.servers.iter().any(|server| server.is_up()))
     }
 
     /// Of every server of every pool, in order of the configuration.
     pub fn health(&self) -> Vec<ServerHealth> {
-        Vec::new()
+        let pools = self.0.pools.read();
+        pools.iter().flat_map(|pool| &pool.servers).map(|server| server.health()).collect()
+    }
+
+    fn pool(&self, name: &str) -> Option<Arc<Pool>> {
+        self.0.pools.read().iter().find(|pool| pool.settings.name == name).cloned()
+    }
+}
+
+impl Pool {
+    fn new(shared: &Arc<Shared>, settings: PoolSettings) -> Result<Self, PoolError> {
+        let connector = tls::connector(&settings)?;
+        let settings = Arc::new(settings);
+        let servers = settings
+            .servers
+            .iter()
+            .map(|address| Server::new(shared, &settings, address, connector.clone()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { settings, servers })
     }
 }
 
@@ -74,6 +148,14 @@ pub struct Delivery {
     pub server: Option<SocketAddr>,
     /// The upstream's answer to the end of data, where it came to that.
     pub reply: Option<Reply>,
+}
+
+impl Delivery {
+    /// All recipients later, for one reason.
+    fn later(envelope: &Envelope, server: Option<SocketAddr>, later: Later) -> Self {
+        let outcomes = vec![Outcome::Later(later); envelope.recipients.len()];
+        Self { outcomes, server, reply: None }
+    }
 }
 
 /// What became of one recipient.
@@ -155,3 +237,6 @@ pub enum PoolError {
         error: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

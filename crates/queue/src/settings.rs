@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 /// A named set of upstreams, in order of preference.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolSettings {
     /// `main` is the one that must exist.
     pub name: String,

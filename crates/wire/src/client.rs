@@ -330,8 +330,9 @@ impl Session {
         self.wait(Phase::Envelope(transaction), now);
     }
 
-    /// Appends a piece of the content to `output`.
-    pub fn content(&mut self, octets: &[u8]) {
+    /// Appends a piece of the content to `output`; each has the time of a reply to get out.
+    pub fn content(&mut self, octets: &[u8], now: Duration) {
+        self.deadline = now + self.settings.reply_timeout;
         match &mut self.phase {
             Phase::Content(_, Body::Dots(encoder)) => encoder.encode(octets, &mut self.out),
             Phase::Content(_, Body::Octets) => self.out.extend_from_slice(octets),

@@ -53,7 +53,7 @@ fn play(messages: &[Envelope], tls: bool, replies: &[&str]) -> String {
                     session.secured(Security::Verified, Duration::ZERO);
                 }
                 Step::Content => {
-                    session.content(CONTENT);
+                    session.content(CONTENT, Duration::ZERO);
                     assert!(session.end_content(Duration::ZERO));
                 }
                 Step::Done(verdict) => {
@@ -391,7 +391,7 @@ fn bare_newlines_never_leave() {
             .last()
             .unwrap();
         assert_eq!(step, Step::Content);
-        session.content(content);
+        session.content(content, Duration::ZERO);
         assert!(!session.end_content(Duration::ZERO));
         assert!(!session.output().ends_with(b".\r\n") && !session.is_committed());
     }
@@ -468,7 +468,7 @@ fn fuzz_session(choices: &[u8]) {
             Step::Ready => session.begin(&given, Duration::ZERO),
             Step::StartTls => session.secured(Security::Encrypted, Duration::ZERO),
             Step::Content => {
-                session.content(CONTENT);
+                session.content(CONTENT, Duration::ZERO);
                 assert!(session.end_content(Duration::ZERO));
             }
             Step::Done(verdict) => {
