@@ -1,7 +1,10 @@
 """Mail servers and clients that nobody here wrote."""
+import os
+import pwd
 import subprocess
+import sys
 
-from house import POSTERN, Skip, case, check, equal, free_port, mail, need, need_root, original, wait  # noqa: F401
+from house import CUSTOMERS, ROOT, XCLIENT_PEER, Client, Skip, case, check, equal, free_port, mail, need, need_root, original, wait
 
 
 @case("peers.swaks", seconds=60)
@@ -85,7 +88,7 @@ def postfix_beside(house, relay):
 @case("peers.postfix", seconds=120)
 def postfix(house):
     """a real Postfix relays through it over TLS: all arrives, octet for octet, also after an outage of ours"""
-    from house import Client
+
     relay, sink = house.pair()
     port, log = postfix_beside(house, relay)
     sent = {}
@@ -106,3 +109,36 @@ def postfix(house):
         original(arrived[0].data, message)
         equal(sorted(arrived[0].recipients), sorted("r%d-%d@dest.example" % (n, i) for i in range(1 + n % 4)), "recipients of message %d" % n)
     check("status=bounced" not in log.read_text(), "Postfix bounced something; see its log")
+
+
+@case("peers.sendmail", seconds=30)
+def sendmail(house):
+    """the sendmail wrapper for PHP: names site and script, keeps a forged field below its own, tells a refusal"""
+    relay, sink = house.pair()
+    user = pwd.getpwuid(os.getuid()).pw_name
+    relay.customers([{**CUSTOMERS[0], "logins": [{"login": user}]}])
+    relay.stop()
+    relay.start()
+    settings, site = house.folder / "settings", house.folder / "site"
+    settings.write_text("127.0.0.1:%d\n" % relay.port)
+    site.mkdir()
+    wrapper = (ROOT / "deploy/snippets/sendmail-wrapper.py").read_text().replace("/etc/postern/relay", str(settings))
+    # A web node stands at an address of its own.
+    wrapper = wrapper.replace("timeout=60", "timeout=60, source_address=('%s', 0)" % XCLIENT_PEER)
+    (house.folder / "wrapper.py").write_text(wrapper)
+
+    def php(text, *words):
+        return subprocess.run([sys.executable, house.folder / "wrapper.py", "-t", "-i", *words], input=text, capture_output=True, text=True, timeout=20, cwd=site)
+    text = ("To: A <a@dest.example>, b@dest.example\nSubject: from php\nX-PHP-Originating-Script: 33:mail.php\nBcc: c@dest.example\n"
+            "From: info@shop.example\nX-PHP-Originating-Script: 33:forged.php\n\nHello\n")
+    done = php(text, "-finfo@shop.example")
+    equal(done.returncode, 0, "exit code (%s)" % done.stderr)
+    arrived = sink.wait(1)[0]
+    equal(arrived.recipients, ["a@dest.example", "b@dest.example", "c@dest.example"], "recipients")
+    check(b"Bcc" not in arrived.data and arrived.data.endswith(b"\r\n\r\nHello\r\n"), "the message: %r" % arrived.data)
+    origin = "script:%s/mail.php" % site
+    wait("a log line with the origin", lambda: origin in relay.log.read_text(), 5)
+    sink.answer = lambda stage, text: "550 5.1.1 unknown" if stage == "RCPT" else None
+    equal(php(text).returncode, 69, "exit code of a refused message")
+    relay.kill()
+    equal(php(text).returncode, 75, "exit code without a relay")
