@@ -6,13 +6,18 @@
 mod act;
 mod engine;
 mod facts;
+mod mime;
 pub mod rules;
 mod settings;
+mod sketch;
+mod text;
 
 pub use act::{Act, Case, Fate, Judgement, Lesson, Suspension};
 pub use engine::{Engine, SnapshotError};
-pub use facts::{Facts, examine};
+pub use facts::{Facts, Finding, Marks, examine};
+pub use mime::Anomaly;
 pub use settings::{
     Bombing, Budget, Campaigns, Evidence, Flush, Hold, Ladder, Memory, Networks, Notices, RuleMode,
     RuleSetting, Settings, Tier, Tiers,
 };
+pub use sketch::Sketch;
