@@ -7,6 +7,7 @@ mod act;
 mod engine;
 mod facts;
 mod mime;
+mod read_out;
 pub mod rules;
 mod settings;
 mod sketch;
@@ -16,6 +17,7 @@ pub use act::{Act, Case, Fate, Judgement, Lesson, Suspension};
 pub use engine::{Engine, SnapshotError};
 pub use facts::{Facts, Finding, Marks, examine};
 pub use mime::Anomaly;
+pub use read_out::{ReadOut, read_out};
 pub use settings::{
     Bombing, Budget, Campaigns, Evidence, Flush, Hold, Ladder, Memory, Networks, Notices, RuleMode,
     RuleSetting, Settings, Tier, Tiers,

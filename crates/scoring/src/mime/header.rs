@@ -115,6 +115,17 @@ impl Fields {
             .map(move |f| self.unfolded(octets, f))
     }
 
+    /// Names as written and unfolded values of all fields, in order.
+    pub(crate) fn iter<'a>(
+        &'a self,
+        octets: &'a [u8],
+    ) -> impl Iterator<Item = (String, String)> + 'a {
+        self.fields.iter().map(|f| {
+            let name = String::from_utf8_lossy(&octets[f.name.clone()]).into_owned();
+            (name, self.unfolded(octets, f))
+        })
+    }
+
     /// The first one's value.
     pub(crate) fn first(&self, octets: &[u8], name: &str) -> Option<String> {
         self.all(octets, name).next()
