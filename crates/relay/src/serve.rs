@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::notices::FromQueue;
 use crate::passwords::Verifier;
 use crate::relay::Relay;
-use crate::{acts, snapshot, telemetry};
+use crate::{acts, admin, snapshot, telemetry};
 
 /// `postern serve`: until SIGTERM or SIGINT.
 pub fn serve(config: &Path) -> anyhow::Result<()> {
@@ -85,10 +85,12 @@ impl Running {
             sooner: Notify::new(),
         });
         let server = Server::bind(smtp, Arc::new(FrontDoor(relay.clone())))?;
+        let admin = admin::bind(&socket)?;
 
         let no_more_sessions = CancellationToken::new();
         let no_more_work = CancellationToken::new();
         let behind = TaskTracker::new();
+        behind.spawn(admin::run(admin, relay.clone(), no_more_work.clone()));
         behind.spawn(acts::carry_out(relay.clone(), wanted, no_more_work.clone()));
         behind.spawn(acts::tick(relay.clone(), no_more_work.clone()));
         behind.spawn(snapshot::save_now_and_then(relay.clone(), snapshot.clone(), no_more_work.clone()));
