@@ -40,6 +40,14 @@ pub enum Method {
     Nobody,
 }
 
+impl Method {
+    /// Whether such a client is a customer's own mail server, which keeps and retries what is
+    /// answered 4xx. Scripts, mail programs and the nodes that speak for them do not.
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::Certificate | Self::Network)
+    }
+}
+
 /// What an origin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

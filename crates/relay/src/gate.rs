@@ -18,7 +18,7 @@ use crate::replies;
 pub(crate) struct FrontDoor(pub(crate) Arc<Relay>);
 
 /// One connection.
-pub struct Visitor {
+pub(crate) struct Visitor {
     connection: Connection,
     helo: String,
     esmtp: bool,
@@ -98,7 +98,7 @@ impl Gate for FrontDoor {
             });
         }
         let now = relay.clock.now();
-        let client = visitor.client();
+        let client = visitor.client(identity.method);
         let Some(decision) = relay.engine.lock().admit(&identity, &client, now) else {
             return Ok(());
         };
@@ -151,7 +151,7 @@ impl Visitor {
     }
 
     /// For `Received` and the engine.
-    pub(crate) fn client(&self) -> Client {
+    pub(crate) fn client(&self, method: Method) -> Client {
         let named = self.xclient.as_ref();
         let helo = named.and_then(|x| x.helo.clone().or_else(|| x.name.clone()));
         Client {
@@ -159,7 +159,7 @@ impl Visitor {
             helo: helo.unwrap_or_else(|| self.helo.clone()),
             tls: self.secured.is_some(),
             esmtp: self.esmtp,
-            queues: false,
+            queues: method.is_server(),
         }
     }
 

@@ -36,8 +36,8 @@ pub(crate) async fn message(
     let submission = Submission {
         id,
         received_at: now,
+        client: visitor.client(identity.method),
         identity,
-        client: visitor.client(),
         envelope,
         size: content.size(),
     };
