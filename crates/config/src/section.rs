@@ -21,8 +21,16 @@ pub(crate) struct Document<'t> {
     broken: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
     unknown: RefCell<Vec<Unknown>>,
-    /// Full names of the keys asked for, such as `queue.max_age`.
-    asked: RefCell<Vec<String>>,
+    asked: RefCell<Vec<Asked>>,
+}
+
+/// A key that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Its full name, such as `queue.max_age`.
+    pub(crate) name: String,
+    /// What holds without it, where that is a number, a time or a size.
+    pub(crate) default: Option<String>,
 }
 
 /// A key that nobody asked for.
@@ -38,7 +46,7 @@ impl<'t> Document<'t> {
         path: &'t Path,
         text: &'t str,
         walk: impl FnOnce(&mut Section<'_, 't>) -> T,
-    ) -> (T, Vec<Problem>, Vec<String>) {
+    ) -> (T, Vec<Problem>, Vec<Asked>) {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut problems: Vec<_> = errors
             .iter()
@@ -86,27 +94,18 @@ impl<'t> Document<'t> {
 }
 
 /// What may have been meant by an unknown key.
-fn remedy(section: &str, key: &str, asked: &[String]) -> String {
-    let parts = |full: &'_ str| -> (String, String) {
-        let (section, key) = full.rsplit_once('.').unwrap_or(("", full));
-        (section.to_owned(), key.to_owned())
-    };
-    let siblings: Vec<_> = asked
-        .iter()
-        .map(|full| parts(full))
-        .filter(|(s, _)| s == section)
-        .map(|(_, k)| k)
-        .collect();
-    if let Some(near) = nearest(key, siblings.iter().map(String::as_str)) {
+fn remedy<'a>(section: &str, key: &str, asked: &'a [Asked]) -> String {
+    let parts = |asked: &'a Asked| asked.name.rsplit_once('.').unwrap_or(("", &asked.name));
+    let here = asked.iter().map(parts).filter(|(of, _)| *of == section);
+    let mut siblings: Vec<&str> = here.map(|(_, sibling)| sibling).collect();
+    if let Some(near) = nearest(key, siblings.iter().copied()) {
         return format!("did you mean `{near}`?");
     }
-    if let Some((elsewhere, _)) = asked.iter().map(|full| parts(full)).find(|(_, k)| k == key) {
-        return match elsewhere.as_str() {
-            "" => format!("`{key}` stands above the first [section]"),
-            elsewhere => format!("`{key}` belongs in [{elsewhere}]"),
-        };
+    match asked.iter().map(parts).find(|(_, other)| *other == key) {
+        Some(("", _)) => return format!("`{key}` stands above the first [section]"),
+        Some((elsewhere, _)) => return format!("`{key}` belongs in [{elsewhere}]"),
+        None => {}
     }
-    let mut siblings = siblings;
     siblings.sort_unstable();
     siblings.dedup();
     match siblings.len() {
@@ -169,7 +168,7 @@ impl<'d, 't> Section<'d, 't> {
     fn ask(&mut self, key: &str) -> Option<&'d Spanned<DeValue<'t>>> {
         let full =
             if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
-        self.document.asked.borrow_mut().push(full);
+        self.document.asked.borrow_mut().push(Asked { name: full, default: None });
         self.asked.push(key.to_owned());
         self.table?.get(key)
     }
@@ -201,13 +200,19 @@ impl<'d, 't> Section<'d, 't> {
         place: &mut T,
         range: RangeInclusive<T>,
     ) {
-        let Some(value) = self.take::<T>(key) else { return };
+        let value = self.take::<T>(key);
+        let default = place.shown();
+        if let Some(asked) = self.document.asked.borrow_mut().last_mut() {
+            asked.default = Some(default.clone());
+        }
+        let Some(value) = value else { return };
         if range.contains(&value) {
             *place = value;
             return;
         }
         let (min, max) = (range.start().shown(), range.end().shown());
-        self.refuse(key, format!("is {}", value.shown()), format!("{min} to {max} is possible"));
+        let remedy = format!("{min} to {max} is possible; the default is {default}");
+        self.refuse(key, format!("is {}", value.shown()), remedy);
     }
 
     /// The value of `key`, which must be there.

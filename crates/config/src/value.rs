@@ -99,7 +99,11 @@ impl Value for Duration {
 
 impl Shown for Duration {
     fn shown(&self) -> String {
-        format!("\"{}\"", humantime::format_duration(*self))
+        let millis = self.as_millis();
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+        let largest = units.iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
+        let (unit, name) = largest.unwrap_or(&(1000, "s"));
+        format!("\"{}{name}\"", millis / unit)
     }
 }
 
@@ -160,7 +164,7 @@ impl Value for f64 {
 
 impl Shown for f64 {
     fn shown(&self) -> String {
-        self.to_string()
+        format!("{self:?}")
     }
 }
 
@@ -285,6 +289,11 @@ mod tests {
         ];
         for (text, expect) in rows {
             assert_eq!(size(text).map(|bytes| bytes.0), expect, "{text:?}");
+        }
+        let times =
+            [(0, "0s"), (180_000, "3m"), (90_000, "90s"), (500, "500ms"), (7 * 86_400_000, "7d")];
+        for (millis, expect) in times {
+            assert_eq!(Duration::from_millis(millis).shown(), format!("\"{expect}\""));
         }
         assert_eq!(Bytes(50 << 20).shown(), "\"50 MiB\"");
         assert_eq!(Bytes(1500).shown(), "1500");

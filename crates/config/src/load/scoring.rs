@@ -31,6 +31,7 @@ pub(super) fn tiers(limits: &mut Section<'_, '_>, settings: &mut Settings) {
     limits.set_within("month_days", &mut tiers.month_days, 0..=3650);
     limits.set_within("origin_new", &mut tiers.origin_new, Duration::ZERO..=30 * DAY);
     limits.set_within("peak_percent", &mut tiers.peak_percent, 100..=10_000);
+    limits.set_within("quiet_percent", &mut tiers.quiet_percent, 0..=100);
     if tiers.week_days > tiers.month_days {
         let what = format!("is {}, less than `week_days`", tiers.month_days);
         limits.refuse("month_days", what, "the tier `month` comes after the tier `week`");
@@ -82,6 +83,7 @@ fn hold(root: &mut Section<'_, '_>, settings: &mut Settings) {
         section.set_within("span_max", &mut hold.span_max, SECOND..=DAY);
         section.set_within("probe_span", &mut hold.probe_span, SECOND..=HOUR);
         section.set_within("probe_recipients", &mut hold.probe_recipients, 1..=1000);
+        section.set_within("probes", &mut hold.probes, 0..=1000);
         section.set_within("new_percent", &mut hold.new_percent, 0..=100);
         section.set_within("release_spread_max", &mut hold.release_spread_max, SECOND..=DAY);
         section.set_within("release_gap", &mut hold.release_gap, MOMENT..=MINUTE);
@@ -111,6 +113,7 @@ fn ladder(root: &mut Section<'_, '_>, settings: &mut Settings) {
         points(section, "family_points", &mut ladder.family_points);
         points(section, "hold_points", &mut ladder.hold_points);
         points(section, "quarantine_points", &mut ladder.quarantine_points);
+        points(section, "feedback_alone_points", &mut ladder.feedback_alone_points);
         points(section, "forward_refuse_points", &mut ladder.forward_refuse_points);
         section.set_within("suspension", &mut ladder.suspension, MINUTE..=365 * DAY);
         section.set_within("case_messages_max", &mut ladder.case_messages_max, 1..=1_000_000);
@@ -227,7 +230,7 @@ fn rules(root: &mut Section<'_, '_>, settings: &mut Settings) {
 }
 
 pub(super) fn rule_ids() -> impl Iterator<Item = &'static str> {
-    std::iter::empty()
+    postern_scoring::rules::all().map(|rule| rule.id)
 }
 
 /// Points, written as a number with at most two decimals.

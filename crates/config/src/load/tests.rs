@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::section::Asked;
 
 fn try_load(text: &str, purpose: Purpose) -> Result<Config, Errors> {
     let dir = tempfile::tempdir().unwrap();
@@ -39,7 +40,30 @@ fn the_shipped_file_states_the_defaults() {
         let known = rule_ids().find(|known| *known == id).unwrap();
         assert_eq!(setting, bare.scoring.rule(known), "{id}");
     }
-    assert_eq!(format!("{full:#?}"), format!("{bare:#?}"));
+    let lines =
+        |config: &Config| format!("{config:#?}").lines().map(str::to_owned).collect::<Vec<_>>();
+    for (full, bare) in lines(&full).iter().zip(lines(&bare)) {
+        assert_eq!(*full, bare, "config/postern.toml says otherwise (UPDATE_EXPECT=1 corrects it)");
+    }
+}
+
+/// A setting of the engine that no key sets could not be changed by anybody.
+#[test]
+fn every_setting_of_the_engine_has_a_key() {
+    let (_, _, asked) = Document::read(Path::new("x"), "", |root| read(root, Purpose::Replay));
+    let settings = format!("{:#?}", postern_scoring::Settings::default());
+    let fields =
+        settings.lines().filter_map(|line| line.trim().split_once(": ")).map(|(name, _)| name);
+    let renamed = |name: &str| match name {
+        "tiers" => "tier".to_owned(),
+        "plans_percent" => "plan_percent".to_owned(),
+        name => name.to_owned(),
+    };
+    for field in fields {
+        let name = renamed(field);
+        let is_it = |asked: &Asked| asked.name.rsplit('.').next() == Some(&*name);
+        assert!(asked.iter().any(is_it), "no key sets `{field}`");
+    }
 }
 
 #[test]
@@ -52,9 +76,85 @@ fn the_shipped_file_explains_every_key() {
         let names = line.trim_start_matches('[').split([']', '=']).next().unwrap_or_default();
         written.extend(names.trim().split('.'));
     }
-    let name = |full: &str| full.rsplit('.').next().unwrap_or_default().to_owned();
-    let silent: Vec<_> = asked.iter().filter(|full| !written.contains(&*name(full))).collect();
+    let name = |asked: &Asked| asked.name.rsplit('.').next().unwrap_or_default().to_owned();
+    let silent: Vec<_> = asked
+        .iter()
+        .filter(|asked| !asked.name.starts_with("rules.") && !written.contains(&*name(asked)))
+        .collect();
     assert!(silent.is_empty(), "not in config/postern.toml: {silent:?}");
+}
+
+/// `UPDATE_EXPECT=1` writes the built-in numbers and the list of rules into the file.
+#[test]
+fn the_shipped_numbers_and_rules_are_the_built_in_ones() {
+    let text = std::fs::read_to_string(shipped()).unwrap();
+    let expect = with_rules(&with_numbers(&text));
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return std::fs::write(shipped(), expect).unwrap();
+    }
+    for (stated, expect) in text.lines().zip(expect.lines()) {
+        assert_eq!(stated, expect, "run this test once with UPDATE_EXPECT=1");
+    }
+}
+
+/// The file with all numbers, times and sizes as they are built in.
+fn with_numbers(text: &str) -> String {
+    let (_, _, asked) = Document::read(Path::new("x"), "", |root| read(root, Purpose::Replay));
+    let (_, _, pools) = Document::read(Path::new("x"), NEEDED, |root| read(root, Purpose::Serve));
+    let default = |name: &str| {
+        let mut all = asked.iter().chain(&pools).filter(|asked| asked.name == name);
+        all.find_map(|asked| asked.default.clone())
+    };
+    let (mut section, mut expect) = (String::new(), String::new());
+    for line in text.split_inclusive('\n') {
+        if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            section = format!("{name}.");
+        }
+        let stated = line.split_once(" = ").filter(|(key, _)| !key.contains(['#', '[', '{']));
+        match stated.and_then(|(key, rest)| Some((key, rest, default(&format!("{section}{key}"))?)))
+        {
+            Some((key, rest, default)) => {
+                let value = rest.split('#').next().unwrap_or_default().trim_end();
+                expect += &format!("{key} = {}", rest.replacen(value, &default, 1));
+            }
+            None => expect += line,
+        }
+    }
+    expect
+}
+
+/// The file with the list of rules as it is built in.
+fn with_rules(text: &str) -> String {
+    const BEGIN: &str = "# (list of rules)\n";
+    const END: &str = "# (end of the list)\n";
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let mut list = String::new();
+    for rule in postern_scoring::rules::all() {
+        let points = f64::from(rule.hundredths) / 100.0;
+        for line in wrapped(rule.about) {
+            list += &format!("# {line}\n");
+        }
+        list += &format!("{} = {{ points = {points:?} }}\n", rule.id);
+    }
+    format!("{before}{BEGIN}{list}{END}{after}")
+}
+
+/// In lines of at most 98 characters.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= 98 {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
 }
 
 #[test]
@@ -137,7 +237,10 @@ fn each_mistake_has_its_place_and_its_remedy() {
             "drain = 30\n",
             "1:9 `drain` is the number 30; a time, such as \"30s\", \"5m\", \"2h\" or \"7d\", is expected",
         ),
-        ("drain = \"3h\"\n", "1:9 `drain` is \"3h\"; \"0s\" to \"1h\" is possible"),
+        (
+            "drain = \"3h\"\n",
+            "1:9 `drain` is \"3h\"; \"0s\" to \"1h\" is possible; the default is \"30s\"",
+        ),
         (
             "hostname = \"-\"\n",
             "1:12 `hostname` is \"-\"; letters, digits, hyphens and dots are possible: relay.example.net",
@@ -155,7 +258,7 @@ fn each_mistake_has_its_place_and_its_remedy() {
         ("[queue]\nretry = []\n", "2:9 `retry` cannot be kept; give at least one wait, each from"),
         (
             "[limits]\nmessage_bytes = \"1 KB\"\n",
-            "2:17 `message_bytes` is 1000; \"64 KiB\" to \"1 GiB\" is possible",
+            "2:17 `message_bytes` is 1000; \"64 KiB\" to \"1 GiB\" is possible; the default is \"50 MiB\"",
         ),
         (
             "[limits]\nconnections = -1\n",
