@@ -3,7 +3,9 @@
 //! `pipeline` is the way of a message; `serve` puts the parts together and ends them in order.
 
 mod acts;
+mod admin;
 mod counters;
+pub mod demo;
 mod feedback;
 mod forward;
 mod gate;
