@@ -11,6 +11,7 @@ use postern_smtp::{
     Connection, Gate, Limits, Listener, Secured, Server, Settings, TlsMode, Xclient,
 };
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::{self, Ledger};
@@ -82,7 +83,7 @@ impl Gate for TakesAll {
 
     async fn message(&self, (): &mut (), _: Envelope, content: Arc<dyn Content>) -> Reply {
         if let Some(number) = ledger::number(content.head()) {
-            self.0.arrived(number);
+            self.0.arrived(number, Instant::now());
         }
         Reply::new(250, 0, 0, "Taken")
     }

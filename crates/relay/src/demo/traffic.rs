@@ -27,7 +27,7 @@ pub(super) async fn shop(customer: usize, relay: SocketAddr, ledger: Arc<Ledger>
     let mut rng = fastrand::Rng::with_seed(customer as u64);
     loop {
         sleep(Duration::from_millis(rng.u64(1500..6000))).await;
-        let number = ledger.sent(Sender::Shop);
+        let number = ledger.sent(Sender::Shop, Instant::now());
         let buyer = BUYERS[rng.usize(..BUYERS.len())];
         let to = format!("{buyer}.{customer}@mail.example");
         let text = format!(
@@ -53,7 +53,7 @@ pub(super) async fn burst(when: Range<Duration>, relay: SocketAddr, ledger: Arc<
     let mut client = None;
     while begun.elapsed() < when.end {
         beat.tick().await;
-        let number = ledger.sent(Sender::Webshell);
+        let number = ledger.sent(Sender::Webshell, Instant::now());
         let to = format!("user{number}@mail.example");
         let text = format!(
             "Dear customer,\r\n\r\nyour parcel {number} waits at our depot. Pay the customs fee of \
