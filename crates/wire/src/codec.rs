@@ -177,6 +177,11 @@ impl Watcher {
         }
     }
 
+    /// What was found so far; a CR at the end may yet get its LF.
+    pub fn defects_so_far(&self) -> Defects {
+        self.defects
+    }
+
     /// What was found, when nothing follows.
     pub fn defects(&self) -> Defects {
         Defects { bare_cr: self.defects.bare_cr || self.after_cr, ..self.defects }

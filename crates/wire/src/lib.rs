@@ -3,6 +3,11 @@
 //!
 //! Nothing here knows a socket, a clock, a file or a customer.
 
+pub mod auth;
 pub mod client;
 pub mod codec;
+pub mod command;
+pub mod proxy;
+pub mod replies;
 pub mod reply;
+pub mod server;

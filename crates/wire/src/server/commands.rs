@@ -1,0 +1,338 @@
+//! What each command does in each phase, and what an answer leads to.
+//!
+//! The order in each: check, then ask, then effect. The table of all of it is
+//! `tests/server-transitions.txt`.
+
+use std::time::Duration;
+
+use postern_mail::{BodyKind, Envelope, Recipient, Reply};
+
+use super::{Chunk, ENDLESS_FACTOR, Pace, Phase, Question, Refusal, Session, Step, Transaction};
+use crate::auth::{self, Exchange, Next};
+use crate::codec::Decoder;
+use crate::command::{self, Command, Mail, Xclient};
+use crate::replies::{self, Line};
+
+impl Session {
+    /// One line, without its CR LF.
+    pub(super) fn command(&mut self, line: &[u8], now: Duration) -> Option<Step<'static>> {
+        if let Phase::Exchange(exchange) = &mut self.phase {
+            let exchange = std::mem::replace(exchange, Exchange::Plain);
+            self.phase = Phase::Idle;
+            self.exchanged(exchange.advance(line));
+            return None;
+        }
+        match command::parse(line) {
+            Err(reply) => self.refuse(reply),
+            Ok(Command::Helo(name)) => self.hello(name, false),
+            Ok(Command::Ehlo(name)) => self.hello(name, true),
+            Ok(Command::Mail(mail)) => self.mail(mail),
+            Ok(Command::Rcpt(recipient)) => self.rcpt(recipient),
+            Ok(Command::Data) => self.data_begins(now),
+            Ok(Command::Bdat { octets, last }) => self.chunk_begins(octets, last, now),
+            Ok(Command::Rset) => self.reset(),
+            Ok(Command::Noop) => self.say(replies::NOTHING),
+            Ok(Command::Quit) => self.close(replies::BYE),
+            Ok(Command::Help) => self.say(replies::HELP),
+            Ok(Command::Vrfy) => self.say(replies::NOT_VERIFIED),
+            Ok(Command::StartTls) => return self.start_tls(),
+            Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial),
+            Ok(Command::Xclient(attributes)) => self.xclient(attributes),
+            Ok(Command::Xforward) => match self.link.xclient {
+                true => self.say(replies::FORWARDED),
+                false => self.refuse(replies::NOT_OFFERED),
+            },
+            Ok(Command::Refused) => self.refuse(replies::NOT_OFFERED),
+            Ok(Command::Foreign) => self.close(replies::FOREIGN),
+        }
+        None
+    }
+
+    /// EHLO and HELO drop a transaction (RFC 5321 §4.1.4).
+    fn hello(&mut self, name: &str, esmtp: bool) {
+        self.phase = Phase::Asking(Question::Hello { name: name.to_owned(), esmtp });
+    }
+
+    fn reset(&mut self) {
+        if !matches!(self.phase, Phase::Connected) {
+            self.phase = Phase::Idle;
+        }
+        self.say(replies::RESET);
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        if let Some(reply) = self.against_mail(&mail) {
+            return self.refuse(reply);
+        }
+        if self.messages >= self.settings.messages_per_session {
+            return self.close(replies::TOO_MANY_MESSAGES);
+        }
+        let envelope = Envelope {
+            mail_from: mail.from,
+            recipients: Vec::new(),
+            body: mail.body.unwrap_or_default(),
+            smtputf8: mail.smtputf8,
+            require_tls: mail.require_tls,
+            dsn_return: mail.dsn_return,
+            dsn_envid: mail.dsn_envid,
+        };
+        let transaction = Box::new(Transaction { envelope, ..Transaction::default() });
+        self.phase = Phase::Asking(Question::Mail(transaction));
+    }
+
+    fn against_mail(&self, mail: &Mail) -> Option<Line> {
+        match self.phase {
+            Phase::Connected => return Some(replies::HELLO_FIRST),
+            Phase::Chunks(_) => return Some(replies::CHUNKS_BEGUN),
+            Phase::Idle => {}
+            _ => return Some(replies::NESTED),
+        }
+        if self.link.tls_required && !self.link.encrypted {
+            return Some(replies::TLS_FIRST);
+        }
+        // Parameters of what EHLO did not offer to this client now.
+        if mail.auth && !self.offers_auth() || mail.require_tls && !self.link.encrypted {
+            return Some(replies::UNKNOWN_PARAMETER);
+        }
+        if mail.size.is_some_and(|size| size > self.settings.message_bytes) {
+            return Some(replies::TOO_BIG);
+        }
+        let utf8 = mail.from.as_ref().is_some_and(|from| from.is_utf8());
+        (utf8 && !mail.smtputf8).then_some(replies::UTF8_SENDER)
+    }
+
+    fn rcpt(&mut self, recipient: Recipient) {
+        let transaction = match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Envelope(transaction) => transaction,
+            other => {
+                let chunks = matches!(other, Phase::Chunks(_));
+                self.phase = other;
+                return self.refuse(match chunks {
+                    true => replies::CHUNKS_BEGUN,
+                    false => replies::MAIL_FIRST,
+                });
+            }
+        };
+        let envelope = &transaction.envelope;
+        let orcpt_utf8 = recipient.dsn_orcpt.as_ref().is_some_and(|orcpt| !orcpt.is_ascii());
+        let against = match () {
+            () if envelope.smtputf8 => None,
+            () if recipient.address.is_utf8() => Some(replies::UTF8_RECIPIENT),
+            () if orcpt_utf8 => Some(replies::BAD_PARAMETER),
+            () => None,
+        };
+        let full = envelope.recipients.len() >= self.settings.recipients_per_message;
+        match against.or(full.then_some(replies::TOO_MANY_RECIPIENTS)) {
+            None => self.phase = Phase::Asking(Question::Rcpt(transaction, recipient)),
+            Some(reply) => {
+                self.phase = Phase::Envelope(transaction);
+                self.refuse(reply);
+            }
+        }
+    }
+
+    fn data_begins(&mut self, now: Duration) {
+        let transaction = match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Envelope(transaction) => transaction,
+            other => {
+                let chunks = matches!(other, Phase::Chunks(_));
+                self.phase = other;
+                return self.refuse(match chunks {
+                    true => replies::CHUNKS_BEGUN,
+                    false => replies::MAIL_FIRST,
+                });
+            }
+        };
+        let against = match &transaction.envelope {
+            envelope if envelope.recipients.is_empty() => Some(replies::NO_RECIPIENTS),
+            envelope if envelope.body == BodyKind::Binary => Some(replies::BINARY_BY_DATA),
+            _ => None,
+        };
+        match against {
+            None => {
+                self.pace = Pace { started: now, octets: 0 };
+                self.phase = Phase::Data(transaction, Decoder::new());
+                self.say(replies::GO_AHEAD);
+            }
+            Some(reply) => {
+                self.phase = Phase::Envelope(transaction);
+                self.refuse(reply);
+            }
+        }
+    }
+
+    /// A chunk follows the command at once, wanted or not (RFC 3030 §2): one that is refused is
+    /// read over, or its octets would be taken for commands.
+    fn chunk_begins(&mut self, octets: u64, last: bool, now: Duration) {
+        self.pace = Pace { started: now, octets: 0 };
+        let limit = self.settings.message_bytes;
+        let endless = octets > limit.saturating_mul(ENDLESS_FACTOR);
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            _ if endless => self.close(replies::ENDLESS),
+            Phase::Envelope(mut transaction) | Phase::Chunks(mut transaction)
+                if !transaction.envelope.recipients.is_empty() =>
+            {
+                if transaction.octets.saturating_add(octets) > limit {
+                    transaction.refusal.get_or_insert(Refusal::Line(replies::TOO_BIG));
+                }
+                self.phase = Phase::Chunk(transaction, Chunk { left: octets, last });
+            }
+            other => {
+                self.skip = octets;
+                let reply = match &other {
+                    Phase::Envelope(_) => replies::NO_RECIPIENTS,
+                    _ => replies::MAIL_FIRST,
+                };
+                self.phase = other;
+                self.refuse(reply);
+            }
+        }
+    }
+
+    fn start_tls(&mut self) -> Option<Step<'static>> {
+        let against = match self.phase {
+            _ if self.link.encrypted => replies::ALREADY_ENCRYPTED,
+            _ if !self.link.starttls => replies::NOT_OFFERED,
+            Phase::Connected | Phase::Idle => {
+                self.say(replies::START_TLS);
+                // Until `secured` nothing can be said.
+                self.phase = Phase::Closed;
+                return Some(Step::StartTls);
+            }
+            _ => replies::IN_TRANSACTION,
+        };
+        self.refuse(against);
+        None
+    }
+
+    fn auth(&mut self, mechanism: &str, initial: Option<&str>) {
+        let against = match self.phase {
+            _ if self.settings.auth && self.link.starttls && !self.link.encrypted => {
+                replies::AUTH_NEEDS_TLS
+            }
+            _ if !self.offers_auth() => replies::NOT_OFFERED,
+            Phase::Connected => replies::HELLO_FIRST,
+            Phase::Idle if self.authenticated => replies::ALREADY_KNOWN,
+            Phase::Idle => return self.exchanged(auth::begin(mechanism, initial)),
+            _ => replies::IN_TRANSACTION,
+        };
+        self.refuse(against);
+    }
+
+    fn exchanged(&mut self, next: Result<Next, Line>) {
+        match next {
+            Ok(Next::Challenge(line, exchange)) => {
+                self.say(line);
+                self.phase = Phase::Exchange(exchange);
+            }
+            Ok(Next::Check(credentials)) => {
+                self.phase = Phase::Asking(Question::Login(credentials));
+            }
+            Err(reply) => {
+                self.refuse(reply);
+                if reply == replies::AUTH_FAILED {
+                    self.count_failed_login();
+                }
+            }
+        }
+    }
+
+    fn count_failed_login(&mut self) {
+        self.failed_logins += 1;
+        let too_many = self.failed_logins >= self.settings.failed_logins_per_session;
+        if too_many && !matches!(self.phase, Phase::Closed) {
+            self.close(replies::TOO_MANY_LOGINS);
+        }
+    }
+
+    fn xclient(&mut self, attributes: Box<Xclient>) {
+        let greeted = matches!(self.phase, Phase::Idle);
+        let against = match self.phase {
+            _ if !self.link.xclient => replies::NOT_OFFERED,
+            Phase::Connected | Phase::Idle => {
+                self.phase = Phase::Asking(Question::Xclient { attributes, greeted });
+                return;
+            }
+            _ => replies::IN_TRANSACTION,
+        };
+        self.refuse(against);
+    }
+
+    /// The effect of an answer.
+    pub(super) fn decided(&mut self, question: Question, reply: Option<Reply>) {
+        match (question, reply) {
+            (Question::Hello { esmtp, .. }, None) => {
+                self.phase = Phase::Idle;
+                if esmtp { self.ehlo() } else { self.helo() }
+            }
+            (Question::Hello { .. }, Some(reply)) => self.refused(Phase::Connected, &reply),
+            (Question::Login(_), None) => {
+                self.authenticated = true;
+                self.phase = Phase::Idle;
+                self.say(replies::AUTHENTICATED);
+            }
+            (Question::Login(_), Some(reply)) => {
+                self.refused(Phase::Idle, &reply);
+                if reply.is_permanent() {
+                    self.count_failed_login();
+                }
+            }
+            (Question::Xclient { .. }, None) => {
+                self.authenticated = false;
+                self.phase = Phase::Connected;
+                self.banner();
+            }
+            (Question::Xclient { greeted, .. }, Some(reply)) => {
+                self.refused(if greeted { Phase::Idle } else { Phase::Connected }, &reply);
+            }
+            (Question::Mail(transaction), None) => {
+                self.phase = Phase::Envelope(transaction);
+                self.say(replies::SENDER);
+            }
+            (Question::Mail(_), Some(reply)) => self.refused(Phase::Idle, &reply),
+            (Question::Rcpt(mut transaction, recipient), None) => {
+                transaction.envelope.recipients.push(recipient);
+                self.phase = Phase::Envelope(transaction);
+                self.say(replies::RECIPIENT);
+            }
+            (Question::Rcpt(transaction, _), Some(reply)) => {
+                self.refused(Phase::Envelope(transaction), &reply);
+            }
+            (Question::Message(transaction), reply) => self.message_decided(*transaction, reply),
+        }
+    }
+
+    /// A refused message is no error of the dialogue: only what is well said and badly meant.
+    fn message_decided(&mut self, transaction: Transaction, reply: Option<Reply>) {
+        self.phase = Phase::Idle;
+        self.messages += 1;
+        match (transaction.refusal, reply) {
+            (Some(refusal), _) => self.say_refusal(&refusal),
+            (None, Some(reply)) => {
+                reply.write(&mut self.output);
+                if reply.is_positive() {
+                    self.errors = 0;
+                }
+            }
+            (None, None) => {
+                self.errors = 0;
+                self.say(replies::MESSAGE);
+            }
+        }
+    }
+
+    fn refused(&mut self, phase: Phase, reply: &Reply) {
+        self.phase = phase;
+        reply.write(&mut self.output);
+        if reply.is_permanent() {
+            self.count_error();
+        }
+    }
+
+    pub(super) fn say_refusal(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::Line(line) => self.say(line),
+            Refusal::Reply(reply) => reply.write(&mut self.output),
+        }
+    }
+}
