@@ -128,3 +128,67 @@ fn not_understood(error: &serde_json::Error) -> Trouble {
         "the relay's answer is not understood ({error}): are relay and command of one version?"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Answers one request with `answer`; gives what it was asked.
+    async fn ask(answer: &str) -> (Result<Vec<u32>, Trouble>, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("admin.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let answer = answer.to_owned();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let n = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(request[..n].to_vec()).unwrap()
+        });
+        let got = Client::new(&socket).get_named("/v1/x/", "a/b ü").await;
+        (got, server.await.unwrap())
+    }
+
+    fn answer(status: &str, body: &str) -> String {
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    #[tokio::test]
+    async fn answers_refusals_and_nonsense() {
+        let (got, request) = ask(&answer("200 OK", "[1,2]")).await;
+        assert_eq!(got.unwrap(), [1, 2]);
+        assert!(request.starts_with("GET /v1/x/a%2Fb%20%C3%BC HTTP/1.1\r\n"), "{request}");
+        let rows = [
+            (answer("404 Not Found", "{\"error\":\"no such thing\"}"), "no such thing"),
+            (answer("200 OK", "{}"), "the relay's answer is not understood"),
+            (answer("500 Oops", "oops"), "the relay's answer is not understood"),
+        ];
+        for (answer, expect) in rows {
+            let trouble = ask(&answer).await.0.unwrap_err();
+            assert!(matches!(trouble, Trouble::NotDone(_)), "{trouble:?}");
+            assert!(trouble.to_string().starts_with(expect), "{trouble}");
+        }
+        let trouble = ask("").await.0.unwrap_err();
+        assert!(matches!(trouble, Trouble::Unreachable(_)), "{trouble:?}");
+    }
+
+    #[tokio::test]
+    async fn without_a_relay_the_remedy_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("admin.sock");
+        let expect = format!(
+            "no relay answers at {}: is `postern serve` running with this config?",
+            socket.display()
+        );
+        let trouble = Client::new(&socket).get::<u32>("/").await.unwrap_err();
+        assert_eq!(trouble.to_string(), expect);
+        // Left over by a process that has ended.
+        drop(UnixListener::bind(&socket).unwrap());
+        let trouble = Client::new(&socket).get::<u32>("/").await.unwrap_err();
+        assert_eq!(trouble.to_string(), expect);
+    }
+}
