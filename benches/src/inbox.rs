@@ -35,7 +35,7 @@ impl Inbox {
     }
 
     /// The next event that is complete.
-    pub fn next(&mut self) -> Option<Event<'_>> {
+    pub fn take(&mut self) -> Option<Event<'_>> {
         let end: &[u8] = if self.in_content { b"\r\n.\r\n" } else { b"\r\n" };
         let found = memmem::find(&self.octets[self.searched..], end);
         let Some(at) = found.map(|n| self.searched + n) else {
@@ -71,7 +71,7 @@ mod tests {
             let (mut inbox, mut seen) = (Inbox::default(), Vec::new());
             for piece in input.chunks(cut) {
                 inbox.octets.extend_from_slice(piece);
-                while let Some(event) = inbox.next() {
+                while let Some(event) = inbox.take() {
                     let is_data = event == Event::Line(b"DATA");
                     seen.push(format!("{event:?}"));
                     if is_data {

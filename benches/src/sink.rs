@@ -30,7 +30,7 @@ async fn session(mut stream: TcpStream, count: &AtomicU64) -> std::io::Result<()
     let (mut inbox, mut out) = (Inbox::default(), b"220 sink.example\r\n".to_vec());
     loop {
         let mut quit = false;
-        while let Some(event) = inbox.next() {
+        while let Some(event) = inbox.take() {
             match event {
                 Event::Content(_) => {
                     count.fetch_add(1, Ordering::Relaxed);
@@ -63,7 +63,8 @@ fn starts(line: &[u8], verb: &[u8]) -> bool {
     line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb))
 }
 
-const HELLO: &[u8] = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 104857600\r\n";
+const HELLO: &[u8] =
+    b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 104857600\r\n";
 
 /// Asks a sink how many messages it has.
 pub async fn count(sink: SocketAddr) -> anyhow::Result<u64> {
