@@ -7,30 +7,31 @@ use postern_api::{Kept, Selector};
 
 use crate::Trouble;
 
+const WHICH: &str = "Which messages (all that is given must fit)";
+
 /// Everything given must fit.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which messages (all that is given must fit)")]
 pub(super) struct Select {
     /// Of this customer.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, help_heading = WHICH, value_name = "ID")]
     customer: Option<String>,
     /// Of this sender: login:NAME, script:PATH or ip:ADDRESS.
-    #[arg(long, value_name = "KIND:NAME")]
+    #[arg(long, help_heading = WHICH, value_name = "KIND:NAME")]
     origin: Option<String>,
     /// Kept because of this rule.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, help_heading = WHICH, value_name = "ID")]
     rule: Option<String>,
     /// Of this campaign.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, help_heading = WHICH, value_name = "ID")]
     campaign: Option<String>,
     /// Of this case.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, help_heading = WHICH, value_name = "ID")]
     case: Option<String>,
     /// Received longer ago than this, such as 30m, 2h, 7d.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, help_heading = WHICH, value_name = "TIME", value_parser = humantime::parse_duration)]
     older_than: Option<Duration>,
     /// Received within this time, such as 30m, 2h, 7d.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, help_heading = WHICH, value_name = "TIME", value_parser = humantime::parse_duration)]
     younger_than: Option<Duration>,
 }
 
@@ -60,7 +61,7 @@ pub(super) struct Chosen {
     #[command(flatten)]
     select: Select,
     /// All messages, when neither ids nor selectors are given.
-    #[arg(long)]
+    #[arg(long, help_heading = WHICH)]
     all: bool,
 }
 

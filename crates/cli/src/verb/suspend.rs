@@ -9,9 +9,9 @@ use crate::client::Client;
 use crate::output::{Output, or_dash, table, time};
 
 pub(super) const SUSPEND_HELP: &str = "\
-Mail of it is refused from now on with a text that says so; mail that waits already stays where
-it is (`postern quarantine refuse` gives it back). Stop the smallest guilty sender: with --origin
-the customer's other mail goes on.
+Its mail is refused from now on, with a text that says so. Mail that is kept already is not touched:
+`postern quarantine refuse` gives that back. Stop the smallest guilty sender: with --origin the
+customer's other mail goes on.
 
 Examples:
   postern suspend c1001 --origin script:/home/c1001/shop/x.php --reason 'webshell, ticket 4711'
