@@ -16,7 +16,7 @@ import time
 import traceback
 
 import house
-import delivery, demo, dialogue, durable, errors, peers, streams, walk  # noqa: E401, F401 (each registers its cases)
+import delivery, demo, dialogue, durable, errors, offline, peers, streams, walk  # noqa: F401 (each registers its cases)
 
 
 def one(name):
