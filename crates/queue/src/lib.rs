@@ -1,12 +1,18 @@
 //! What waits and how it leaves: store, schedule, handoff to upstreams, bounces, quarantine, journal.
 
+mod bounce;
 mod error;
 mod event;
+mod finish;
 pub mod handoff;
 mod item;
 mod journal;
+mod outcome;
 mod queue;
+mod runner;
+mod schedule;
 mod settings;
+mod store;
 
 pub use error::{KeepError, OpenError, StoreError};
 pub use event::{Notices, QueueEvent, What};

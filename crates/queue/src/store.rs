@@ -1,0 +1,346 @@
+//! The store: messages' octets in segment files, their rows in a database, each with a thread of
+//! its own. What is written here outlives a power cut once the answer says so, in this order: the
+//! octets are synced, then the row is, then the answer is given.
+
+mod acts;
+mod appender;
+mod database;
+mod disk;
+mod effects;
+mod record;
+mod rows;
+mod schema;
+mod segments;
+mod select;
+mod work;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use postern_mail::{Content, Decision, MessageId, Submission, Timestamp};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use self::acts::{PORTION, Release, audit, audit_log, forget_releases, hurry};
+pub(crate) use self::acts::{quarantine, release};
+use self::appender::{Append, Appender, Placed};
+use self::database::Database;
+pub(crate) use self::disk::{Disk, RealDisk};
+pub(crate) use self::effects::{Effects, Shared};
+use self::record::Stored;
+use self::rows::NewRow;
+pub(crate) use self::rows::{BadRow, Record, count, ids, line_of, list};
+use self::segments::Segments;
+pub(crate) use self::select::{Condition, number};
+pub(crate) use self::work::{Claim, Claimed, Conclusion, Sendable, claim, claim_due};
+use self::work::{Notice, conclude};
+pub(crate) use self::work::{claim_after, claim_in_flight, set_aside};
+use crate::schedule::Schedule;
+use crate::{KeepError, OpenError, Settings, State, StoreError};
+
+/// Segment files and database.
+pub(crate) struct Store {
+    pub(crate) shared: Arc<Shared>,
+    /// `None` while it is being dropped.
+    ways: Option<Ways>,
+    instance: i64,
+    lock: File,
+    /// Whether what earlier processes left is ours.
+    owns: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Ways to the threads; they end when these are gone.
+struct Ways {
+    database: Database,
+    appends: mpsc::Sender<Append>,
+}
+
+/// A message that is to be written, as row and octets.
+pub(crate) struct NewMessage<'a> {
+    pub(crate) submission: &'a Submission,
+    pub(crate) decision: &'a Decision,
+    pub(crate) pool: &'a str,
+    pub(crate) state: State,
+    pub(crate) due: Timestamp,
+    pub(crate) content: Arc<dyn Content>,
+}
+
+impl Store {
+    /// Opens `settings.dir`. What earlier processes left is taken over at once, or, when one of
+    /// them still runs, by [`Self::take_over`].
+    pub(crate) fn open(
+        settings: &Settings,
+        disk: Arc<dyn Disk>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let dir = &settings.dir;
+        let lock = File::create(dir.join("lock")).map_err(|error| folder(dir, error))?;
+        let segments =
+            Segments::new(disk, settings.segment_bytes).map_err(|error| folder(dir, error))?;
+        let segments = Arc::new(segments);
+        let schedule = Schedule::new(settings.concurrency);
+        let shared = Arc::new(Shared::new(segments.clone(), schedule));
+        let path = dir.join("queue.db");
+        let (database, writer) =
+            Database::open(&path, shared.clone()).map_err(|error| unusable(&path, &error))?;
+        let instance = writer
+            .first(|connection| rows::new_instance(connection, now))
+            .map_err(|error| unusable(&path, &error))?;
+        let owns = is_ours(&lock).map_err(|error| folder(dir, error))?;
+        if owns {
+            writer
+                .first_with(|connection, effects| {
+                    adopt(connection, effects, &segments, instance, now)
+                })
+                .map_err(|error| unusable(&path, &error))?;
+        }
+        let (appends, to_append) = mpsc::channel(APPENDS_MAX);
+        let appender = Appender::new(segments, settings.headroom_bytes);
+        let threads = vec![
+            thread("queue-segments", move || appender.run(to_append))?,
+            thread("queue-database", move || writer.run())?,
+        ];
+        Ok(Self {
+            shared,
+            ways: Some(Ways { database, appends }),
+            instance,
+            lock,
+            owns: owns.into(),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Whether this process is the one that hands mail on; the answer turns to yes when the
+    /// process before it has ended.
+    pub(crate) async fn take_over(&self, now: Timestamp) -> Result<bool, StoreError> {
+        if self.owns.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        if !is_ours(&self.lock)? {
+            return Ok(false);
+        }
+        let (segments, instance) = (self.shared.segments.clone(), self.instance);
+        self.write(move |connection, effects| adopt(connection, effects, &segments, instance, now))
+            .await?;
+        self.owns.store(true, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Octets synced, then the row synced, then `Ok`.
+    pub(crate) async fn keep(
+        &self,
+        message: NewMessage<'_>,
+        now: Timestamp,
+    ) -> Result<(), KeepError> {
+        let ways = self.ways()?;
+        let row = self.row(&message, now)?;
+        let jobs = ways.database.jobs();
+        let (answer, answered) = oneshot::channel();
+        let then = move |placed: Result<Placed, KeepError>| match placed {
+            Ok(Placed { place, pin }) => jobs.write_then(
+                move |connection, effects| row.insert(connection, effects, place, pin),
+                // Whoever asked may have gone.
+                move |done| drop(answer.send(done)),
+            ),
+            Err(error) => drop(answer.send(Err(error))),
+        };
+        let append = Append {
+            id: message.submission.id,
+            content: message.content,
+            now,
+            needs_headroom: true,
+            then: Box::new(then),
+        };
+        ways.appends.send(append).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    fn row(&self, message: &NewMessage<'_>, now: Timestamp) -> Result<NewRow, KeepError> {
+        let when = (message.state, message.due);
+        NewRow::new(message.submission, message.decision, message.pool, when, now, self.instance)
+            .map_err(|error| KeepError::Failed(format!("writing its row: {error}")))
+    }
+
+    /// Writes down what became of a claimed row, and queues a notice with it, whole or not at all.
+    pub(crate) async fn conclude(
+        &self,
+        claim: &Claim,
+        conclusion: Arc<Conclusion>,
+        notice: Option<NewMessage<'_>>,
+        now: Timestamp,
+    ) -> Result<(), KeepError> {
+        let notice = match notice {
+            Some(message) => {
+                let row = self.row(&message, now)?;
+                let Placed { place, pin } =
+                    self.append(message.submission.id, message.content, now).await?;
+                Some(Notice { row, place, pin })
+            }
+            None => None,
+        };
+        let item = &claim.record.item;
+        let whose = (claim.record.row, line_of(&item.submission, &item.pool), claim.hold());
+        self.write(move |connection, effects| {
+            conclude(connection, effects, whose, &conclusion, notice)
+        })
+        .await
+    }
+
+    async fn append(
+        &self,
+        id: MessageId,
+        content: Arc<dyn Content>,
+        now: Timestamp,
+    ) -> Result<Placed, KeepError> {
+        let (answer, answered) = oneshot::channel();
+        let then = Box::new(move |placed| drop(answer.send(placed)));
+        let append = Append { id, content, now, needs_headroom: false, then };
+        self.ways()?.appends.send(append).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// A message's octets, checked. `InvalidData`, `UnexpectedEof` and `NotFound` say that they
+    /// are lost.
+    pub(crate) async fn load(&self, record: &Record) -> io::Result<Arc<dyn Content>> {
+        let (segments, id, place) = (self.shared.segments.clone(), record.id(), record.place);
+        let loading = tokio::task::spawn_blocking(move || {
+            let file = segments.file(place.segment)?;
+            Stored::load(file, id, place)
+        });
+        Ok(Arc::new(loading.await.map_err(io::Error::other)??))
+    }
+
+    /// Does `work` in a transaction; `Ok` once it is synced.
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T, KeepError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection, &mut Effects) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.ways()?.database.write(work).await
+    }
+
+    /// Reads what was committed.
+    pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.ways()?.database.read(read).await
+    }
+
+    fn ways(&self) -> Result<&Ways, KeepError> {
+        self.ways.as_ref().ok_or_else(closed)
+    }
+}
+
+/// Waits for the threads: what they have begun, they end.
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.ways = None;
+        for thread in self.threads.get_mut().drain(..) {
+            // A panic in there was printed by then; nothing is left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn adopt(
+    connection: &Connection,
+    effects: &mut Effects,
+    segments: &Segments,
+    instance: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let usage = rows::adopt(connection, effects, instance, now)?;
+    if let Err(error) = segments.adopt(&usage) {
+        tracing::error!(%error, "segment files of an earlier process stay as they are");
+    }
+    Ok(())
+}
+
+/// One process at a time owns the folder; the lock ends with its process.
+fn is_ours(lock: &File) -> io::Result<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(OpenError::Thread)
+}
+
+/// Where the parts lie below the queue's folder.
+pub(crate) struct Folders {
+    pub(crate) segments: PathBuf,
+    pub(crate) journal: PathBuf,
+}
+
+impl Folders {
+    /// Creates what is not there.
+    pub(crate) fn create(dir: &Path) -> Result<Self, OpenError> {
+        let folders = Self { segments: dir.join("segments"), journal: dir.join("journal") };
+        for path in [&folders.segments, &folders.journal] {
+            std::fs::create_dir_all(path).map_err(|error| folder(path, error))?;
+        }
+        // Their names must outlive a power cut, too.
+        for path in [Some(dir), dir.parent()].into_iter().flatten() {
+            File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| folder(path, error))?;
+        }
+        Ok(folders)
+    }
+}
+
+pub(crate) fn folder(dir: &Path, error: io::Error) -> OpenError {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "give it to the user that runs postern (chown), or choose another `data_dir`"
+        }
+        io::ErrorKind::StorageFull => "make room on this file system",
+        io::ErrorKind::ReadOnlyFilesystem => "mount it for writing, or choose another `data_dir`",
+        io::ErrorKind::NotADirectory => "a file is in its place: choose another `data_dir`",
+        _ => "check `data_dir` and its file system",
+    };
+    OpenError::Folder { dir: dir.to_owned(), error, remedy }
+}
+
+fn unusable(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let remedy = match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            "the file is damaged: move it away (messages without rows are lost to the queue), or restore it"
+        }
+        Some(rusqlite::ErrorCode::DiskFull) => "make room on this file system",
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            "another process uses it: end that one"
+        }
+        _ => "check that the user who runs postern may read and write it",
+    };
+    OpenError::Database { path: path.to_owned(), error: error.to_string(), remedy }
+}
+
+fn closed() -> KeepError {
+    KeepError::Failed("the store is shut down".to_owned())
+}
+
+impl From<KeepError> for StoreError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Full(text) => Self::Full(text),
+            KeepError::Failed(text) => Self::Database(text),
+        }
+    }
+}
+
+/// Messages that may wait for the segment thread; past it, whoever brings one waits too.
+const APPENDS_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What a committed job changes in memory: counts, schedule, segments, which rows are in work.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use parking_lot::Mutex;
+use postern_mail::Timestamp;
+use tokio::sync::Notify;
+
+use super::segments::{Pin, Segments};
+use crate::schedule::{LineKey, Schedule};
+use crate::{Counts, State};
+
+/// What writer thread, runner and door know together.
+pub(crate) struct Shared {
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) schedule: Mutex<Schedule>,
+    /// Something may be due earlier than before.
+    pub(crate) wake: Notify,
+    counts: [AtomicI64; State::ALL.len()],
+    /// Rows that are being handed on, refused or bounced right now.
+    in_work: Mutex<HashSet<i64>>,
+}
+
+impl Shared {
+    pub(crate) fn new(segments: Arc<Segments>, schedule: Schedule) -> Self {
+        Self {
+            segments,
+            schedule: Mutex::new(schedule),
+            wake: Notify::new(),
+            counts: Default::default(),
+            in_work: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let [ready, in_flight, paced, held, quarantined, damaged] =
+            self.counts.each_ref().map(|c| c.load(Ordering::Relaxed).max(0).cast_unsigned());
+        Counts { queued: ready + in_flight, paced, held, quarantined, damaged }
+    }
+
+    /// Whether somebody works on this row.
+    pub(crate) fn is_in_work(&self, row: i64) -> bool {
+        self.in_work.lock().contains(&row)
+    }
+
+    /// Takes a row for oneself; `None` when somebody has it. If nothing is concluded, it is due
+    /// again at `again`.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        row: i64,
+        line: LineKey,
+        again: Timestamp,
+    ) -> Option<Hold> {
+        let taken = self.in_work.lock().insert(row);
+        taken.then(|| Hold { shared: self.clone(), row, line, again, ended: false.into() })
+    }
+}
+
+/// A row is ours until this is ended or dropped.
+pub(crate) struct Hold {
+    shared: Arc<Shared>,
+    row: i64,
+    line: LineKey,
+    again: Timestamp,
+    ended: std::sync::atomic::AtomicBool,
+}
+
+impl Hold {
+    fn end(&self) {
+        if !self.ended.swap(true, Ordering::Relaxed) {
+            self.shared.in_work.lock().remove(&self.row);
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !*self.ended.get_mut() {
+            self.end();
+            self.shared.schedule.lock().note(&self.line, self.again);
+            self.shared.wake.notify_one();
+        }
+    }
+}
+
+/// Changes that happen after the commit, or not at all.
+#[derive(Default)]
+pub(crate) struct Effects {
+    counts: [i64; State::ALL.len()],
+    schedule: Vec<Change>,
+    pins: Vec<Pin>,
+    left: Vec<u64>,
+    ended: Vec<Arc<Hold>>,
+    /// Counted anew from all rows: what was before does not matter.
+    anew: bool,
+}
+
+enum Change {
+    /// Something of this line is due then.
+    Note(LineKey, Timestamp),
+    /// What is left of this line is due then, or nothing is left.
+    Left(LineKey, Option<Timestamp>),
+}
+
+impl Effects {
+    /// A row came.
+    pub(crate) fn came(&mut self, state: State, pin: Pin) {
+        self.pins.push(pin);
+        self.count(state, 1);
+    }
+
+    /// A row is gone.
+    pub(crate) fn gone(&mut self, state: State, segment: u64) {
+        self.left.push(segment);
+        self.count(state, -1);
+    }
+
+    /// A row changed its state.
+    pub(crate) fn moved(&mut self, from: State, to: State) {
+        self.count(from, -1);
+        self.count(to, 1);
+    }
+
+    /// So many rows are in this state.
+    pub(crate) fn counted(&mut self, state: State, rows: i64) {
+        self.count(state, rows);
+    }
+
+    fn count(&mut self, state: State, by: i64) {
+        if let Some(count) = self.counts.get_mut(state as usize) {
+            *count += by;
+        }
+    }
+
+    /// Something of this line is due at `due`.
+    pub(crate) fn note(&mut self, line: LineKey, due: Timestamp) {
+        self.schedule.push(Change::Note(line, due));
+    }
+
+    /// Of this line, what is left is due at `due`.
+    pub(crate) fn line_left(&mut self, line: LineKey, due: Option<Timestamp>) {
+        self.schedule.push(Change::Left(line, due));
+    }
+
+    /// Nobody works on this row any more.
+    pub(crate) fn ended(&mut self, hold: Arc<Hold>) {
+        self.ended.push(hold);
+    }
+
+    /// All rows were counted: forget what was known before.
+    pub(crate) fn anew(&mut self) {
+        self.anew = true;
+    }
+
+    /// `later` happened after this.
+    pub(crate) fn add(&mut self, later: Self) {
+        if later.anew {
+            self.anew = true;
+            self.counts = later.counts;
+            self.schedule = later.schedule;
+        } else {
+            for (count, by) in self.counts.iter_mut().zip(later.counts) {
+                *count += by;
+            }
+            self.schedule.extend(later.schedule);
+        }
+        self.pins.extend(later.pins);
+        self.left.extend(later.left);
+        self.ended.extend(later.ended);
+    }
+
+    /// After the commit.
+    pub(crate) fn apply(self, shared: &Shared) {
+        self.pins.into_iter().for_each(Pin::keep);
+        for (count, by) in shared.counts.iter().zip(self.counts) {
+            if self.anew {
+                count.store(by, Ordering::Relaxed);
+            } else if by != 0 {
+                count.fetch_add(by, Ordering::Relaxed);
+            }
+        }
+        // Before the schedule hears of it: a row that is due again must be free to be taken.
+        self.ended.iter().for_each(|hold| hold.end());
+        if !self.schedule.is_empty() {
+            let mut schedule = shared.schedule.lock();
+            for change in self.schedule {
+                match change {
+                    Change::Note(line, due) => schedule.note(&line, due),
+                    Change::Left(line, due) => schedule.left(&line, due),
+                }
+            }
+            drop(schedule);
+            shared.wake.notify_one();
+        }
+        self.left.into_iter().for_each(|segment| shared.segments.let_go(segment));
+    }
+}

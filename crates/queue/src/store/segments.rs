@@ -1,0 +1,244 @@
+//! Segment files: which there are, how many messages each still carries, and when its room is free.
+//!
+//! A segment is filled from front to back, once. A row names a place in it; when no row (and no
+//! message on its way to one) names it any more, its file is used again or deleted.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tracing::{error, warn};
+
+use super::disk::{Disk, DiskFile};
+
+/// Where a message's octets lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u64,
+    /// Of the record's header.
+    pub(crate) offset: u64,
+    /// Of the message alone.
+    pub(crate) length: u64,
+    /// Of id, length and message.
+    pub(crate) crc: u32,
+}
+
+/// What the rows say of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) segment: u64,
+    pub(crate) messages: u64,
+    /// Where its last message ends.
+    pub(crate) end: u64,
+}
+
+/// All segments of this process, and those it has taken over.
+pub(crate) struct Segments {
+    disk: Arc<dyn Disk>,
+    bytes: u64,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    segments: HashMap<u64, Segment>,
+    /// Files of full size that nobody uses.
+    spares: Vec<u64>,
+    /// No file with this number or a higher one has been seen.
+    next: u64,
+}
+
+struct Segment {
+    messages: u64,
+    /// Nothing more is written to it.
+    sealed: bool,
+    /// Its file can be used again.
+    reusable: bool,
+    /// Where somebody has it open.
+    file: Option<Weak<dyn DiskFile>>,
+}
+
+impl Segment {
+    fn open_file(&self) -> Option<Arc<dyn DiskFile>> {
+        self.file.as_ref()?.upgrade()
+    }
+}
+
+/// Keeps a segment as long as a message is on its way into a row.
+pub(crate) struct Pin {
+    segments: Arc<Segments>,
+    segment: u64,
+    kept: bool,
+}
+
+impl Pin {
+    /// The row is there: it keeps the segment from now on, until [`Segments::let_go`].
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.segments.let_go(self.segment);
+        }
+    }
+}
+
+/// A segment that is being filled.
+pub(crate) struct Open {
+    pub(crate) number: u64,
+    pub(crate) bytes: u64,
+    pub(crate) file: Arc<dyn DiskFile>,
+}
+
+impl Segments {
+    pub(crate) fn new(disk: Arc<dyn Disk>, bytes: u64) -> io::Result<Self> {
+        let next = disk.list()?.into_iter().max().map_or(1, |highest| highest + 1);
+        let known = Mutex::new(Known { next, ..Known::default() });
+        Ok(Self { disk, bytes, known })
+    }
+
+    /// Free octets on the file system.
+    pub(crate) fn room(&self) -> io::Result<u64> {
+        self.disk.room()
+    }
+
+    /// A segment with room for a record of `needed` octets.
+    pub(crate) fn start(&self, needed: u64) -> io::Result<Open> {
+        let spare = if needed <= self.bytes { self.known.lock().spares.pop() } else { None };
+        if let Some(number) = spare
+            && let Ok(file) = self.disk.open(number)
+        {
+            self.note(number, &file, true);
+            return Ok(Open { number, bytes: self.bytes, file });
+        }
+        let bytes = needed.max(self.bytes);
+        loop {
+            let number = {
+                let mut known = self.known.lock();
+                known.next += 1;
+                known.next - 1
+            };
+            match self.disk.create(number, bytes) {
+                Ok(file) => {
+                    self.note(number, &file, bytes == self.bytes);
+                    return Ok(Open { number, bytes, file });
+                }
+                // Another process of ours, which is about to end, has taken the number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn note(&self, number: u64, file: &Arc<dyn DiskFile>, reusable: bool) {
+        let file = Some(Arc::downgrade(file));
+        let segment = Segment { messages: 0, sealed: false, reusable, file };
+        self.known.lock().segments.insert(number, segment);
+    }
+
+    /// A message is being written to this segment.
+    pub(crate) fn pin(self: &Arc<Self>, number: u64) -> Pin {
+        if let Some(segment) = self.known.lock().segments.get_mut(&number) {
+            segment.messages += 1;
+        }
+        Pin { segments: self.clone(), segment: number, kept: false }
+    }
+
+    /// Nothing more is written to it. Without `trust` its file is never used again.
+    pub(crate) fn seal(&self, open: Open, trust: bool) {
+        let number = open.number;
+        drop(open);
+        let mut known = self.known.lock();
+        if let Some(segment) = known.segments.get_mut(&number) {
+            segment.sealed = true;
+            segment.reusable &= trust;
+        }
+        self.free_if_unused(&mut known, number);
+    }
+
+    /// One message of this segment is done. Segments of other processes are none of ours.
+    pub(crate) fn let_go(&self, number: u64) {
+        let mut known = self.known.lock();
+        if let Some(segment) = known.segments.get_mut(&number) {
+            segment.messages = segment.messages.saturating_sub(1);
+        }
+        self.free_if_unused(&mut known, number);
+    }
+
+    fn free_if_unused(&self, known: &mut Known, number: u64) {
+        let Some(segment) = known.segments.get(&number) else { return };
+        if segment.messages > 0 || !segment.sealed {
+            return;
+        }
+        // Somebody may still read it (a person who looks at a message that has just left): then
+        // its octets must not change under them, and a deleted file stays readable.
+        let unread = segment.open_file().is_none();
+        let reuse = segment.reusable && unread && known.spares.len() < SPARES_MAX;
+        known.segments.remove(&number);
+        if reuse {
+            known.spares.push(number);
+        } else {
+            self.remove(number);
+        }
+    }
+
+    fn remove(&self, number: u64) {
+        if let Err(error) = self.disk.remove(number) {
+            warn!(segment = number, %error, "an unused segment file could not be deleted");
+        }
+    }
+
+    /// The file of a segment, for reading.
+    pub(crate) fn file(&self, number: u64) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = self.known.lock().segments.get(&number).and_then(Segment::open_file) {
+            return Ok(file);
+        }
+        let file = self.disk.open(number)?;
+        if let Some(segment) = self.known.lock().segments.get_mut(&number) {
+            segment.file = Some(Arc::downgrade(&file));
+        }
+        Ok(file)
+    }
+
+    /// Takes over what earlier processes left: `usage` is what all rows say. Files that no row
+    /// names are deleted, the unused ends of the others given back. Our own segment that is being
+    /// filled stays as it is.
+    pub(crate) fn adopt(&self, usage: &[Usage]) -> io::Result<()> {
+        let mut known = self.known.lock();
+        let mut used: HashMap<u64, Usage> = usage.iter().map(|u| (u.segment, *u)).collect();
+        for number in self.disk.list()? {
+            let usage = used.remove(&number);
+            known.next = known.next.max(number + 1);
+            if known.spares.contains(&number) || known.segments.contains_key(&number) {
+                continue;
+            }
+            let Some(usage) = usage else {
+                self.remove(number);
+                continue;
+            };
+            match self.disk.open(number) {
+                Ok(file) => {
+                    if let Err(error) = file.truncate(usage.end) {
+                        warn!(segment = number, %error, "unused room could not be given back");
+                    }
+                }
+                Err(error) => error!(segment = number, %error, "a segment cannot be opened"),
+            }
+            let messages = usage.messages;
+            let segment = Segment { messages, sealed: true, reusable: false, file: None };
+            known.segments.insert(number, segment);
+        }
+        for (number, usage) in used {
+            known.next = known.next.max(number + 1);
+            error!(segment = number, messages = usage.messages, "a segment file is missing");
+        }
+        Ok(())
+    }
+}
+
+/// Unused files kept for the next need; they save writing zeros.
+const SPARES_MAX: usize = 2;
