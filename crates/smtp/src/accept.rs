@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Gate;
 use crate::listen::Bound;
 use crate::server::Shared;
-use crate::session::session;
+use crate::session::{Stop, session};
 
 /// Accepts until shutdown or until a reload took the listener away, then waits for its sessions:
 /// `drain` long at shutdown, without end otherwise.
@@ -27,7 +27,8 @@ pub(crate) async fn accept<G: Gate>(
 ) {
     let mut sessions = JoinSet::new();
     let start = |sessions: &mut JoinSet<()>, stream: tokio::net::TcpStream, peer| {
-        sessions.spawn(session(shared.clone(), bound.clone(), stream, peer, shutdown.clone()));
+        let stop = Stop { token: shutdown.clone(), drain };
+        sessions.spawn(session(shared.clone(), bound.clone(), stream, peer, stop));
     };
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,

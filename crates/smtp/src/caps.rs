@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::Limits;
+use crate::{Connection, Limits};
 
 /// What the front end counted since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,31 +45,25 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// A place for one more session from `peer`, unless a cap is reached.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, limits: &Limits) -> Result<Place, Cap> {
+    /// A place for one more session, unless all are taken.
+    pub(crate) fn admit(self: &Arc<Self>, limits: &Limits) -> Result<Place, Cap> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= limits.connections {
             self.open.fetch_sub(1, Ordering::Relaxed);
             self.capped.fetch_add(1, Ordering::Relaxed);
             return Err(Cap::Total);
         }
-        let peer = host(peer);
-        let mut by_peer = self.by_peer.lock();
-        let of_peer = by_peer.entry(peer).or_default();
-        if *of_peer >= limits.connections_per_peer {
-            drop(by_peer);
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            self.capped.fetch_add(1, Ordering::Relaxed);
-            return Err(Cap::Peer);
-        }
-        *of_peer += 1;
-        drop(by_peer);
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-        Ok(Place { tally: self.clone(), peer })
+        Ok(Place { tally: self.clone(), peer: None })
     }
 
     /// Sessions now.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// A handshake failed; scanners do that all day, so it is no warning.
+    pub(crate) fn handshake_failed(&self, connection: &Connection, error: &std::io::Error) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(client = %connection.client, %error, "TLS handshake failed");
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -96,21 +90,49 @@ pub(crate) enum Cap {
     Peer,
 }
 
+impl Cap {
+    /// What the client is told.
+    pub(crate) fn line(self) -> &'static [u8] {
+        match self {
+            Self::Total => b"421 4.3.2 Too many connections, try again later\r\n",
+            Self::Peer => b"421 4.7.0 Too many connections from your address\r\n",
+        }
+    }
+}
+
 /// One session's place; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     tally: Arc<Tally>,
-    peer: IpAddr,
+    peer: Option<IpAddr>,
+}
+
+impl Place {
+    /// Whose place it is, known after PROXY; no more than each may have.
+    pub(crate) fn taken_by(&mut self, peer: IpAddr, limits: &Limits) -> Result<(), Cap> {
+        let peer = host(peer);
+        let mut by_peer = self.tally.by_peer.lock();
+        let of_peer = by_peer.entry(peer).or_default();
+        if *of_peer >= limits.connections_per_peer {
+            self.tally.capped.fetch_add(1, Ordering::Relaxed);
+            return Err(Cap::Peer);
+        }
+        *of_peer += 1;
+        self.peer = Some(peer);
+        self.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.tally.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(peer) = self.peer else { return };
         let mut by_peer = self.tally.by_peer.lock();
-        if let Some(n) = by_peer.get_mut(&self.peer) {
+        if let Some(n) = by_peer.get_mut(&peer) {
             *n -= 1;
             if *n == 0 {
-                by_peer.remove(&self.peer);
+                by_peer.remove(&peer);
             }
         }
     }
@@ -135,14 +157,17 @@ mod tests {
     fn caps_hold_and_places_come_back() {
         let limits = Limits { connections: 3, connections_per_peer: 2, ..Limits::default() };
         let tally = Arc::new(Tally::default());
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let first = tally.admit(ip("2001:db8::1"), &limits).unwrap();
-        let _second = tally.admit(ip("2001:db8::2"), &limits).unwrap();
-        assert_eq!(tally.admit(ip("2001:db8::3"), &limits).unwrap_err(), Cap::Peer);
-        let _other = tally.admit(ip("192.0.2.1"), &limits).unwrap();
-        assert_eq!(tally.admit(ip("192.0.2.2"), &limits).unwrap_err(), Cap::Total);
+        let admit = |ip: &str| {
+            let mut place = tally.admit(&limits)?;
+            place.taken_by(ip.parse().unwrap(), &limits).map(|()| place)
+        };
+        let first = admit("2001:db8::1").unwrap();
+        let _second = admit("2001:db8::2").unwrap();
+        assert_eq!(admit("2001:db8::3").unwrap_err(), Cap::Peer);
+        let _other = admit("192.0.2.1").unwrap();
+        assert_eq!(admit("192.0.2.2").unwrap_err(), Cap::Total);
         drop(first);
-        let _again = tally.admit(ip("2001:db8::3"), &limits).unwrap();
+        let _again = admit("2001:db8::3").unwrap();
         let counters = tally.counters();
         assert_eq!((counters.open, counters.accepted, counters.capped), (3, 4, 2));
     }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postern_mail::{Content, Envelope, Recipient, Reply};
+pub use postern_wire::command::Xclient;
 
 /// Decides about sessions. One gate serves all connections; what it remembers of one is its
 /// `Session`.
@@ -78,25 +79,4 @@ pub struct Secured {
     pub cipher: String,
     /// Subject name (CN, else first DNS or e-mail SAN) of a client certificate that our CA signed.
     pub certificate: Option<String>,
-}
-
-/// Attributes of an XCLIENT command; absent ones are `None`, `[UNAVAILABLE]` and `[TEMPUNAVAIL]` too.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Xclient {
-    /// `ADDR=`
-    pub addr: Option<IpAddr>,
-    /// `NAME=`
-    pub name: Option<String>,
-    /// `PORT=`
-    pub port: Option<u16>,
-    /// `PROTO=`: `SMTP` or `ESMTP`.
-    pub proto: Option<String>,
-    /// `HELO=`
-    pub helo: Option<String>,
-    /// `LOGIN=`
-    pub login: Option<String>,
-    /// `DESTADDR=`
-    pub dest_addr: Option<IpAddr>,
-    /// `DESTPORT=`
-    pub dest_port: Option<u16>,
 }

@@ -2,13 +2,18 @@
 //! `postern-wire`.
 
 mod accept;
+mod body;
 mod caps;
+mod certificate;
+mod driver;
 mod gate;
 mod listen;
 mod live;
+mod proxy;
 mod server;
 mod session;
 mod settings;
+mod stream;
 mod tls;
 
 pub use caps::Counters;

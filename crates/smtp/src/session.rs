@@ -1,24 +1,143 @@
 //! One connection from accept to close.
 
+use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use futures_util::FutureExt;
+use postern_mail::Reply;
+use postern_wire::server::Link;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::Gate;
+use crate::caps::Place;
+use crate::driver::{Driver, Setup};
 use crate::listen::Bound;
+use crate::live::Live;
 use crate::server::Shared;
+use crate::stream::{Pipe, Stream};
+use crate::{Connection, Gate, Listener, TlsMode, proxy};
+
+/// When the server stops, and how long what runs may still take.
+#[derive(Clone)]
+pub(crate) struct Stop {
+    pub(crate) token: CancellationToken,
+    pub(crate) drain: Duration,
+}
 
 /// Serves one connection.
 pub(crate) async fn session<G: Gate>(
     shared: Arc<Shared<G>>,
     bound: Arc<Bound>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
-    shutdown: CancellationToken,
+    stop: Stop,
 ) {
     let live = shared.live.load_full();
-    let Ok(_place) = shared.tally.admit(peer.ip(), &live.settings.limits) else { return };
-    let _ = (bound, stream, shutdown, &live.tls, &shared.gate);
+    let listener = bound.listener.load_full();
+    let admitted = admit(&shared, &live, &bound, &listener, &mut stream, peer).await;
+    let Some((connection, _place)) = admitted else { return };
+    // Each write is a whole answer: there is nothing to wait for.
+    let _ = stream.set_nodelay(true);
+    serve(shared, live, &listener, Stream::Plain(stream), connection, stop).await;
+}
+
+/// A place for the connection, and who it is.
+async fn admit<G: Gate>(
+    shared: &Shared<G>,
+    live: &Live,
+    bound: &Bound,
+    listener: &Listener,
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+) -> Option<(Connection, Place)> {
+    let limits = &live.settings.limits;
+    let mut place = match shared.tally.admit(limits) {
+        Ok(place) => place,
+        Err(cap) => {
+            let _ = stream.try_write(cap.line());
+            return None;
+        }
+    };
+    let local = match bound.address.ip().is_unspecified() {
+        true => stream.local_addr().ok()?,
+        false => bound.address,
+    };
+    let mut connection = Connection { client: peer, local, peer: peer.ip() };
+    if listener.proxy {
+        let header = tokio::time::timeout(limits.handshake_timeout, proxy::read(stream));
+        match Box::pin(header).await {
+            Ok(Ok(Some((client, ours)))) => (connection.client, connection.local) = (client, ours),
+            Ok(Ok(None)) => {}
+            Ok(Err(_)) | Err(_) => {
+                tracing::info!(%peer, "no PROXY header where one is expected");
+                return None;
+            }
+        }
+    }
+    match place.taken_by(connection.client.ip(), limits) {
+        Ok(()) => Some((connection, place)),
+        Err(cap) => {
+            let _ = stream.try_write(cap.line());
+            None
+        }
+    }
+}
+
+/// Runs the dialogue, and tells the client when that ended in a panic.
+pub(crate) async fn serve<G: Gate, P: Pipe>(
+    shared: Arc<Shared<G>>,
+    live: Arc<Live>,
+    listener: &Listener,
+    mut stream: Stream<P>,
+    connection: Connection,
+    stop: Stop,
+) {
+    let limits = &live.settings.limits;
+    let mut secured = None;
+    if listener.tls == TlsMode::Implicit {
+        let Some(config) = live.tls.clone() else { return };
+        match stream.secure(config, limits.handshake_timeout).await {
+            Ok(shown) => secured = Some(shown),
+            Err(error) => return shared.tally.handshake_failed(&connection, &error),
+        }
+    }
+    let connected = std::panic::catch_unwind(AssertUnwindSafe(|| shared.gate.connect(&connection)));
+    let visitor = match connected {
+        Ok(Ok(visitor)) => visitor,
+        Ok(Err(reply)) => return refuse(&mut stream, &reply, limits.handshake_timeout).await,
+        Err(_) => {
+            shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+            return refuse(&mut stream, &broken(), limits.handshake_timeout).await;
+        }
+    };
+    let link = Link {
+        encrypted: secured.is_some(),
+        starttls: matches!(listener.tls, TlsMode::StartTls | TlsMode::Required),
+        tls_required: listener.tls == TlsMode::Required,
+        xclient: live.settings.xclient.longest(connection.client.ip()).is_some(),
+    };
+    let setup = Setup { shared: shared.clone(), live, link, secured, connection, stop };
+    let mut driver = Driver::new(setup, stream, visitor);
+    let ended = AssertUnwindSafe(driver.run()).catch_unwind().await;
+    if ended.is_err() {
+        shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+        driver.give_up(&broken()).await;
+    }
+}
+
+fn broken() -> Reply {
+    Reply::new(421, 3, 0, "Internal error, please come back")
+}
+
+async fn refuse<P: Pipe>(stream: &mut Stream<P>, reply: &Reply, limit: Duration) {
+    let mut out = Vec::new();
+    reply.write(&mut out);
+    let sent: io::Result<()> = stream.send(&out, limit).await;
+    if sent.is_ok() {
+        let _ = stream.finish(limit).await;
+    }
 }

@@ -75,6 +75,8 @@ pub struct Limits {
     pub messages_per_connection: u32,
     /// Replies 5xx to commands in one session, before it is ended with 421.
     pub errors_per_connection: u32,
+    /// Failed logins in one session; then 421. No login is ever locked.
+    pub failed_logins_per_connection: u32,
     /// Octets of a command line with CR LF. RFC 5321 says 512, ESMTP parameters and AUTH add to it.
     pub command_line_bytes: usize,
     /// What of one message stays in memory; more is spilled to a file.
@@ -100,6 +102,7 @@ impl Default for Limits {
             connections_per_peer: 1000,
             messages_per_connection: 10_000,
             errors_per_connection: 50,
+            failed_logins_per_connection: 5,
             command_line_bytes: 4096,
             memory_bytes_per_message: 256 << 10,
             memory_bytes: 256 << 20,

@@ -45,6 +45,13 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, BindError> {
     Ok(Arc::new(config))
 }
 
+impl TlsFiles {
+    /// Whether certificate, key and client CA can be read and used together.
+    pub fn check(&self) -> Result<(), BindError> {
+        load(self).map(drop)
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BindError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
