@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use postern_smtp::BindError;
+
 use crate::config::{Config, Mode, Unknown};
 use crate::errors::{Errors, Problem};
 use crate::load::{Purpose, load, unreadable};
@@ -109,7 +111,15 @@ fn pem_files(config: &Config) -> Vec<Problem> {
     }
     let of_pools = config.pools.iter().filter_map(|pool| pool.ca.as_deref());
     files.extend(of_pools.map(|ca| (ca, "a pool's ca", "CERTIFICATE")));
-    files.into_iter().filter_map(|(file, key, kind)| pem_file(file, key, kind)).collect()
+    let mut problems: Vec<_> =
+        files.into_iter().filter_map(|(file, key, kind)| pem_file(file, key, kind)).collect();
+    // Each file is what it is named; whether they fit together only the front end knows.
+    if let (Some(tls), true) = (&config.smtp.tls, problems.is_empty())
+        && let Err(BindError::Tls { path, problem }) = tls.check()
+    {
+        problems.push(Problem::file(&path, problem, ""));
+    }
+    problems
 }
 
 fn pem_file(file: &Path, key: &str, kind: &str) -> Option<Problem> {
@@ -175,6 +185,25 @@ mod tests {
         ] {
             assert!(errors.contains(expect), "{expect}: {errors}");
         }
+    }
+
+    #[test]
+    fn a_key_must_belong_to_its_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        let pair =
+            || rcgen::generate_simple_self_signed(["relay.example.test".to_owned()]).unwrap();
+        let (ours, other) = (pair(), pair());
+        write("relay.crt", &ours.cert.pem());
+        let text = "data_dir = \"data\"\n[[listener]]\naddress = \"127.0.0.1:0\"\n\
+             [tls]\ncertificate = \"relay.crt\"\nkey = \"relay.key\"\n[pool.main]\nservers = [\"127.0.0.1:25\"]\n";
+        write("postern.toml", text);
+        write("relay.key", &ours.signing_key.serialize_pem());
+        check(&dir.path().join("postern.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+        write("relay.key", &other.signing_key.serialize_pem());
+        let errors = check(&dir.path().join("postern.toml")).unwrap_err().to_string();
+        assert!(errors.contains("relay.crt: "), "{errors}");
+        assert!(errors.contains("certificate and key must belong together"), "{errors}");
     }
 
     #[test]

@@ -176,3 +176,6 @@ fn reason(text: &str) -> Result<String, Refused> {
 }
 
 const REASON_BYTES_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests;
