@@ -210,4 +210,4 @@ pub async fn wait_for_all(sink: SocketAddr, before: u64, expect: u64) -> anyhow:
     }
 }
 
-const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+const ARRIVAL_MAX: Duration = Duration::from_secs(30);
