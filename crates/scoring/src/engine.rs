@@ -1,79 +1,213 @@
-//! The engine: four calls, all taking `now`.
+//! The engine: `admit`, `judge`, `learn`, `tick`, all synchronous, all taking `now`.
+//!
+//! A decision is a function of facts, memory and time alone: no clock, no randomness, and no map's
+//! order of iteration takes part. Time never steps back: an earlier `now` counts as the latest.
+
+mod condemn;
+mod hold;
+mod judge;
+mod learn;
+mod meet;
+mod notices;
+mod weigh;
 
 use std::sync::Arc;
 
-use postern_mail::{Client, Decision, Directory, Identity, Lane, Submission, Timestamp};
+use postern_mail::{
+    Client, CustomerId, Decision, Directory, Identity, Lane, OriginKind, Timestamp, Verb,
+};
+use serde::{Deserialize, Serialize};
 
-use crate::{Act, Case, Facts, Judgement, Lesson, Settings, Suspension};
+use crate::act::{Act, Case, Suspension};
+use crate::lane::is_site;
+use crate::rules;
+use crate::settings::Settings;
+use crate::state::{State, Suspended};
 
 /// Judges streams of mail.
 pub struct Engine {
     settings: Arc<Settings>,
     directory: Arc<Directory>,
+    key: u64,
+    state: State,
 }
 
 /// Why a snapshot was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// It is damaged, or of another version.
+    /// It is damaged.
     #[error("snapshot of the engine is unreadable: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// It was written by another release.
+    #[error("snapshot of the engine has version {found}, this release reads {VERSION}")]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// Version of the snapshot.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    key: u64,
+    state: &'a State,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    key: u64,
+    state: State,
 }
 
 impl Engine {
-    /// An engine that remembers nothing. `key` keeps hashes of recipients from being guessed.
-    pub fn new(settings: Arc<Settings>, directory: Arc<Directory>, _key: u64) -> Self {
-        Self { settings, directory }
+    /// An engine that remembers nothing. `key` keeps hashes of recipients from being guessed; a
+    /// restored snapshot brings its own.
+    pub fn new(settings: Arc<Settings>, directory: Arc<Directory>, key: u64) -> Self {
+        Self { settings, directory, key, state: State::default() }
     }
+
     /// New settings and customers from now on; what is remembered stays.
     pub fn reload(&mut self, settings: Arc<Settings>, directory: Arc<Directory>) {
         self.settings = settings;
         self.directory = directory;
     }
-    /// Before the message: the refusal, where the sender is suspended.
+
+    /// Before the message: the refusal, where the sender is suspended as a whole. An origin that was
+    /// honest before keeps writing to those it knows, so that is left to [`Self::judge`].
     pub fn admit(
         &mut self,
-        _identity: &Identity,
+        identity: &Identity,
         _client: &Client,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Option<Decision> {
-        None
+        let now = self.advance(now);
+        let customer = self.state.customers.get(&customer_key(identity))?;
+        let of_customer = customer.suspended.as_ref().filter(|s| s.holds(now));
+        let origin = customer.origins.get(&identity.origin);
+        let of_origin = origin.and_then(|origin| {
+            let suspended = origin.suspended.as_ref().filter(|s| s.holds(now))?;
+            // By a person: all of it. By the engine: what a site still sends is kept for the case.
+            let whole = suspended.case.is_none() || !was_proven(origin.first_seen, suspended);
+            (whole && !is_site(identity)).then_some(suspended)
+        });
+        let suspended = of_customer.or(of_origin)?;
+        let lane = if is_site(identity) { Lane::Script } else { Lane::Mailbox };
+        Some(self.refusal_of_suspended(identity, lane, suspended))
     }
-    /// Decides.
-    pub fn judge(
-        &mut self,
-        _submission: &Submission,
-        _facts: &Facts,
-        _now: Timestamp,
-    ) -> Judgement {
-        Judgement { decision: Decision::forward(Lane::Mailbox), acts: Vec::new() }
+
+    /// The words to a suspended sender.
+    fn refusal_of_suspended(&self, who: &Identity, lane: Lane, why: &Suspended) -> Decision {
+        let hit = postern_mail::Hit {
+            rule: rules::SUSPENDED.id.into(),
+            points: postern_mail::Points::default(),
+            why: format!("{} is suspended since {}: {}", who.origin, why.since, why.reason),
+        };
+        let what = match who.origin.kind {
+            OriginKind::Login => "This login",
+            OriginKind::Script => "This script",
+            OriginKind::Ip => "This host",
+        };
+        Decision {
+            verb: Verb::Refuse,
+            hits: vec![hit],
+            case: self.state.case_id(why.case),
+            text: Some(format!(
+                "{what} is suspended for unsolicited mail; other senders of the contract are not. \
+                 Ask your host"
+            )),
+            ..Decision::forward(lane)
+        }
     }
-    /// Takes in what became known.
-    pub fn learn(&mut self, _lesson: &Lesson, _now: Timestamp) -> Vec<Act> {
-        Vec::new()
-    }
-    /// Does what is due.
-    pub fn tick(&mut self, _now: Timestamp) -> Vec<Act> {
-        Vec::new()
-    }
+
     /// When [`Self::tick`] wants to be called.
     pub fn due(&self) -> Option<Timestamp> {
-        None
+        self.state.timers.first().map(|(at, _)| *at)
     }
-    /// Cases, newest last.
+
+    /// Looks at holds whose time has come.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Act> {
+        let now = self.advance(now);
+        let mut acts = Vec::new();
+        while let Some((at, hold)) = self.state.timers.first().copied()
+            && at <= now
+        {
+            self.state.timers.remove(&(at, hold));
+            self.check_hold(hold, now, &mut acts);
+        }
+        acts
+    }
+
+    /// Cases, oldest first.
     pub fn cases(&self) -> Vec<Case> {
-        Vec::new()
+        self.state.cases.values().cloned().collect()
     }
-    /// Who may not send.
+
+    /// Who may not send, by customer and origin.
     pub fn suspensions(&self) -> Vec<Suspension> {
-        Vec::new()
+        let mut all = Vec::new();
+        for (customer, state) in &self.state.customers {
+            let of_origins = state.origins.iter().map(|(o, s)| (Some(o.clone()), &s.suspended));
+            for (origin, suspended) in of_origins.chain([(None, &state.suspended)]) {
+                let Some(suspended) = suspended.as_ref().filter(|s| s.holds(self.state.now)) else {
+                    continue;
+                };
+                all.push(Suspension {
+                    customer: customer.clone(),
+                    origin,
+                    since: suspended.since,
+                    until: Some(suspended.until),
+                    case: self.state.case_id(suspended.case),
+                    reason: suspended.reason.clone(),
+                });
+            }
+        }
+        all.sort_by(|a, b| (&a.customer, &a.origin).cmp(&(&b.customer, &b.origin)));
+        all
     }
+
     /// Everything that is remembered.
     pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+        let written = Written { version: VERSION, key: self.key, state: &self.state };
+        // Maps are written as pairs and all keys are plain: there is nothing that JSON cannot hold.
+        serde_json::to_vec(&written).unwrap_or_default()
     }
+
     /// Takes over what another engine remembered.
-    pub fn restore(&mut self, _bytes: &[u8]) -> Result<(), SnapshotError> {
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let Head { version } = serde_json::from_slice(bytes)?;
+        if version != VERSION {
+            return Err(SnapshotError::Version { found: version });
+        }
+        let Read { key, state } = serde_json::from_slice(bytes)?;
+        self.key = key;
+        self.state = state;
         Ok(())
     }
+
+    /// Time never steps back.
+    fn advance(&mut self, now: Timestamp) -> Timestamp {
+        self.state.now = self.state.now.max(now);
+        self.state.now
+    }
 }
+
+/// Under which key a customer's state stands; all mail that is nobody's shares one.
+fn customer_key(identity: &Identity) -> CustomerId {
+    identity.customer.clone().unwrap_or_else(|| CustomerId::new(""))
+}
+
+/// Whether a suspended origin had an honest past: then mail to those it knew passes.
+fn was_proven(first_seen: Timestamp, suspended: &Suspended) -> bool {
+    suspended.since.since(first_seen) >= PROVEN_AFTER
+}
+
+/// A day: an origin that mailed for a day without a case is not what an attacker brought along.
+const PROVEN_AFTER: std::time::Duration = std::time::Duration::from_secs(86_400);

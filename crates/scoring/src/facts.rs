@@ -133,7 +133,7 @@ pub fn examine(head: &[u8], size: u64, envelope: &Envelope, settings: &Settings)
         }
     }
     facts.findings = findings(
-        &Sight { octets, structure: &structure, reading: &reading, facts: &facts, envelope },
+        &Sight { octets, structure: &structure, reading: &reading, facts: &facts },
         settings,
     );
     facts.anomalies = structure.anomalies;

@@ -4,14 +4,26 @@
 //! (octets to [`Facts`]), [`Engine::judge`] the cheap one (facts, memory and time to a decision).
 
 mod act;
+mod campaigns;
 mod engine;
 mod facts;
+mod fates;
+mod known;
+mod lane;
 mod mime;
+mod odd_path;
+mod pairs;
+mod places;
 mod read_out;
+mod recent;
 pub mod rules;
 mod settings;
 mod sketch;
+mod state;
 mod text;
+mod tier;
+mod victims;
+pub mod window;
 
 pub use act::{Act, Case, Fate, Judgement, Lesson, Suspension};
 pub use engine::{Engine, SnapshotError};

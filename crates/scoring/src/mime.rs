@@ -54,8 +54,6 @@ pub enum Anomaly {
 /// A leaf of the structure.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    /// How deep it is nested.
-    pub(crate) depth: usize,
     /// What it says it is.
     pub(crate) kind: ContentType,
     /// `Content-Transfer-Encoding`, in lower case.
@@ -204,7 +202,7 @@ impl Walk<'_> {
             return self.entity(body, depth + 1, true, false);
         }
         let end = self.body_end(body);
-        self.found.parts.push(Part { depth, kind, encoding, attached, embedded, body: body..end });
+        self.found.parts.push(Part { kind, encoding, attached, embedded, body: body..end });
         end
     }
 

@@ -4,7 +4,7 @@
 //! abuse rather than ordinary. No rule quarantines alone: [`crate::settings::Ladder`] wants two
 //! families. Documentation is made from this list.
 
-use postern_mail::{Envelope, Points};
+use postern_mail::Points;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
@@ -90,7 +90,6 @@ pub(crate) struct Sight<'a> {
     pub(crate) structure: &'a Structure,
     pub(crate) reading: &'a Reading,
     pub(crate) facts: &'a Facts,
-    pub(crate) envelope: &'a Envelope,
 }
 
 impl Sight<'_> {

@@ -136,11 +136,6 @@ impl Fields {
         self.fields.iter().any(|f| octets[f.name.clone()].eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// How many there are of all names.
-    pub(crate) fn len(&self) -> usize {
-        self.fields.len()
-    }
-
     /// Bounded, and without line ends, so that no fold hides a parameter.
     fn unfolded(&self, octets: &[u8], field: &Field) -> String {
         let value = &octets[field.value.clone()];

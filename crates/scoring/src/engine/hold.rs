@@ -1,0 +1,232 @@
+//! Holding a deviating stream back, and letting it go unless something corroborates the suspicion.
+//!
+//! At the end of the first span the stream goes free when what became of its earlier mail outweighs
+//! what else speaks against it. In doubt a few messages go as probes, and their fate decides. At
+//! the longest span doubt goes in favour of the sender, unless two kinds of evidence stand.
+
+use std::time::Duration;
+
+use postern_mail::{BatchId, Decision, Timestamp, Verb};
+
+use super::Engine;
+use super::meet::Mail;
+use super::weigh::{Balance, Weighed};
+use crate::act::Act;
+use crate::rules::{self, Family};
+use crate::state::{Batch, Hold, WeighedHit};
+
+/// What becomes of a hold.
+enum End {
+    Free,
+    Doubt,
+    Guilty,
+}
+
+impl Engine {
+    /// Begins to hold a stream back, with this message.
+    pub(super) fn start_hold(&mut self, mail: &Mail<'_>, weighed: Weighed) -> Decision {
+        let number = self.state.number();
+        let check = mail.now.plus(self.settings.hold.span);
+        let hold = Hold {
+            customer: mail.key.clone(),
+            origin: mail.submission.identity.origin.clone(),
+            lane: mail.lane,
+            since: mail.now,
+            check,
+            batches: std::collections::VecDeque::new(),
+            batches_made: 0,
+            probes: 0,
+            hits: Vec::new(),
+            fastest: 0,
+            allowed_until: None,
+        };
+        self.state.holds.insert(number, hold);
+        self.state.timers.insert((check, number));
+        if weighed.burst {
+            self.state.trips.push_back((mail.now, mail.head.clone()));
+        }
+        self.stream(mail).hold = Some(number);
+        self.join_hold(mail, number, weighed.hits)
+    }
+
+    /// Holds a message with its stream.
+    pub(super) fn join_hold(
+        &mut self,
+        mail: &Mail<'_>,
+        number: u64,
+        hits: Vec<WeighedHit>,
+    ) -> Decision {
+        let settings = std::sync::Arc::clone(&self.settings);
+        let Some(hold) = self.state.holds.get_mut(&number) else {
+            return Decision::forward(mail.lane);
+        };
+        let probe = settings.hold.probe_recipients;
+        let full = hold.batches.back().is_none_or(|batch| {
+            hold.batches_made <= settings.hold.probes && batch.recipients >= probe
+        });
+        if full {
+            hold.batches_made += 1;
+            let id = BatchId::new(
+                format!("h{:x}-{}", hold.since.millis(), number)
+                    + &format!("-{}", hold.batches_made),
+            );
+            hold.batches.push_back(Batch {
+                id,
+                messages: 0,
+                recipients: 0,
+                strangers: Vec::new(),
+                samples: Vec::new(),
+                campaigns: Vec::new(),
+            });
+        }
+        let mut decision = Decision::forward(mail.lane);
+        decision.verb = Verb::Hold;
+        // The engine lets it go earlier; this is for the case that there is no engine any more.
+        decision.until =
+            Some(hold.since.plus(settings.hold.span_max + BACKSTOP).max(mail.now.plus(BACKSTOP)));
+        decision.hits = hits.iter().map(|w| w.hit.clone()).collect();
+        if decision.hits.is_empty() {
+            let why = format!("its stream is held back since {}", hold.since);
+            decision.hits.push(super::judge::hit(rules::STREAM_HELD, 0, why));
+        }
+        hold.fastest = hold.fastest.max(mail.strangers_sums.minute);
+        hold.hits = hits
+            .into_iter()
+            .filter(|w| !matches!(w.family, Family::Behaviour | Family::Feedback))
+            .collect();
+        if let Some(batch) = hold.batches.back_mut() {
+            batch.messages += 1;
+            batch.recipients += mail.all.len() as u32;
+            batch.strangers.extend(&mail.strangers);
+            if batch.samples.len() < SAMPLES_MAX {
+                batch.samples.push(mail.submission.id);
+            }
+            if let Some(campaign) = mail.campaign
+                && batch.campaigns.len() < CAMPAIGNS_MAX
+                && !batch.campaigns.contains(&campaign)
+            {
+                batch.campaigns.push(campaign);
+            }
+            decision.batch = Some(batch.id.clone());
+        }
+        decision
+    }
+
+    /// Looks at a hold: its time has come, or news have.
+    pub(super) fn check_hold(&mut self, number: u64, now: Timestamp, acts: &mut Vec<Act>) {
+        let Some(hold) = self.state.holds.get(&number) else { return };
+        let waited = now.since(hold.since);
+        let due = hold.check <= now;
+        match self.verdict_on_hold(number, waited, now) {
+            End::Guilty => self.condemn_hold(number, now, acts),
+            End::Free if due => self.release_hold(number, true, now, acts),
+            End::Doubt if due && waited >= self.settings.hold.span_max => {
+                self.release_hold(number, false, now, acts);
+            }
+            End::Doubt if due => self.probe(number, now, acts),
+            End::Free | End::Doubt => {}
+        }
+    }
+
+    fn verdict_on_hold(&mut self, number: u64, waited: Duration, now: Timestamp) -> End {
+        let settings = std::sync::Arc::clone(&self.settings);
+        let Some(hold) = self.state.holds.get(&number).cloned() else { return End::Free };
+        let allowed = self.state.customers.get(&hold.customer).is_some_and(|customer| {
+            customer.allowances.iter().any(|a| a.from <= now && a.until > now && a.left > 0)
+        });
+        let mut hits = hold.hits.clone();
+        let mut fates = 0;
+        if let Some(stream) = self.state.stream_of(&hold) {
+            fates = stream.fates.points(now, &settings.evidence).hundredths();
+            if fates > 0 {
+                let hit = super::judge::hit(rules::RECIPIENT_FEEDBACK, fates, stream.fates.why());
+                hits.push(WeighedHit { family: Family::Feedback, hit });
+            }
+        }
+        let other = Balance::of(&hits, &settings).other;
+        if !allowed {
+            let why = format!("up to {} new recipients in a minute", hold.fastest);
+            let points = settings.rule(rules::BURST_NEW_RECIPIENTS.id).points.hundredths();
+            let hit = super::judge::hit(rules::BURST_NEW_RECIPIENTS, points, why);
+            hits.push(WeighedHit { family: Family::Behaviour, hit });
+        }
+        let balance = Balance::of(&hits, &settings);
+        if balance.condemns(&settings) {
+            return End::Guilty;
+        }
+        if other + fates <= 0 || allowed && balance.total <= 0 {
+            return End::Free;
+        }
+        if waited >= settings.hold.span_max && balance.holds(&settings) {
+            return End::Guilty;
+        }
+        End::Doubt
+    }
+
+    /// Lets a few messages go, so that their fate tells more. Not while two kinds of evidence stand.
+    fn probe(&mut self, number: u64, now: Timestamp, acts: &mut Vec<Act>) {
+        let settings = std::sync::Arc::clone(&self.settings);
+        let Some(mut hold) = self.state.holds.remove(&number) else { return };
+        let suspect = Balance::of(&hold.hits, &settings).holds(&settings);
+        if !suspect && hold.probes < settings.hold.probes {
+            hold.probes += 1;
+            if let Some(batch) = hold.batches.pop_front() {
+                self.release_batch(&hold, batch, now, acts);
+            }
+        }
+        let last = hold.since.plus(settings.hold.span_max);
+        hold.check = now.plus(settings.hold.probe_span).min(last.max(now.plus(STEP)));
+        self.state.timers.insert((hold.check, number));
+        self.state.holds.insert(number, hold);
+    }
+
+    /// Ends a hold in favour of the sender. `clean`: it earned room by what became of its mail.
+    pub(super) fn release_hold(
+        &mut self,
+        number: u64,
+        clean: bool,
+        now: Timestamp,
+        acts: &mut Vec<Act>,
+    ) {
+        let Some(mut hold) = self.state.holds.remove(&number) else { return };
+        self.state.timers.remove(&(hold.check, number));
+        let percent = if clean { self.settings.hold.headroom_percent } else { 100 };
+        while let Some(batch) = hold.batches.pop_front() {
+            self.release_batch(&hold, batch, now, acts);
+        }
+        let room = hold.fastest.saturating_mul(percent) / 100;
+        if let Some(stream) = self.state.stream_of(&hold) {
+            stream.room = stream.room.max(room);
+            stream.hold = None;
+        }
+    }
+
+    fn release_batch(&mut self, hold: &Hold, batch: Batch, now: Timestamp, acts: &mut Vec<Act>) {
+        let settings = std::sync::Arc::clone(&self.settings);
+        if let Some(customer) = self.state.customers.get_mut(&hold.customer) {
+            for who in &batch.strangers {
+                customer.known.meet(*who, now, &settings.memory);
+            }
+        }
+        if let Some(stream) = self.state.stream_of(hold) {
+            stream.passed.add(batch.messages, now);
+        }
+        let spread = match hold.allowed_until {
+            Some(until) => until.since(now),
+            None => {
+                let wanted = settings.hold.release_gap.saturating_mul(batch.messages);
+                wanted.min(settings.hold.release_spread_max)
+            }
+        };
+        acts.push(Act::Release { batch: batch.id, spread });
+    }
+}
+
+/// Beyond the longest span the queue lets held mail go by itself.
+const BACKSTOP: Duration = Duration::from_secs(120);
+/// The shortest time between two looks at a hold.
+const STEP: Duration = Duration::from_secs(10);
+/// Messages of a batch that a case shows.
+const SAMPLES_MAX: usize = 3;
+/// Campaigns of a batch that are told apart.
+const CAMPAIGNS_MAX: usize = 16;
