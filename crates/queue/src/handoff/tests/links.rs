@@ -69,6 +69,19 @@ async fn a_kept_connection_that_died_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kept_connection_that_dies_after_the_end_of_data_is_no_reason_to_send_twice() {
+    for act in [Act::Close, Act::SayClose("hm"), Act::SayClose("421 4.3.2 bye"), Act::Hang] {
+        let fake = Fake::new(vec![]);
+        let handoff = handoff(&fake, pool(&[A, B]));
+        send(&handoff, 1).await;
+        fake.rules(vec![once(A, "end", act)]);
+        let got = words(&send(&handoff, 1).await).join("");
+        assert!(got.starts_with("later"), "{act:?}: {got}");
+        assert_eq!((fake.dials(A), fake.dials(B), fake.taken().len()), (1, 0, 2), "{act:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_leaves_the_connection_usable() {
     for place in ["MAIL", "RCPT", "DATA", "end"] {
         let fake = Fake::new(vec![once(A, place, Act::Say("550 5.7.1 no"))]);
