@@ -5,6 +5,7 @@
 
 mod act;
 mod campaigns;
+mod content;
 mod engine;
 mod facts;
 mod fates;
@@ -26,6 +27,7 @@ mod victims;
 pub mod window;
 
 pub use act::{Act, Case, Fate, Judgement, Lesson, Suspension};
+pub use content::{content_hits, content_probability};
 pub use engine::{Engine, SnapshotError};
 pub use facts::{Facts, Finding, Marks, examine};
 pub use mime::Anomaly;
