@@ -164,6 +164,9 @@ pub(super) fn sender(mail_from: &str) -> String {
 /// Says what was done; that nothing was is a failure.
 pub(super) fn report(done: &Done, what: &str, output: &Output) -> Result<(), Trouble> {
     output.one(done, |done| {
+        if done.messages == 0 {
+            return String::new();
+        }
         let would = if done.dry_run { "would be " } else { "" };
         let mut text = format!("{} {would}{what}\n", count(done.messages, "message", "messages"));
         if done.dry_run {

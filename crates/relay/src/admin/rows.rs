@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern_api::{CaseRow, Kept, MessageRow, RecipientRow, Rule, SuspensionRow};
-use postern_mail::{CampaignId, CaseId, CustomerId, Hit, MessageId, Origin};
+use postern_mail::{CampaignId, CaseId, CustomerId, Hit, MessageId, Origin, Timestamp};
 use postern_queue::{Item, Progress, Selector, State};
 use postern_scoring::{Case, Suspension};
 
@@ -121,12 +121,15 @@ pub(super) fn case(case: &Case) -> CaseRow {
     }
 }
 
+/// The engine's "until a person ends it": a year of five digits, which RFC 3339 does not have.
+const FOR_EVER: Timestamp = Timestamp::from_millis(253_402_300_800_000);
+
 pub(super) fn suspension(suspension: &Suspension) -> SuspensionRow {
     SuspensionRow {
         customer: suspension.customer.to_string(),
         origin: suspension.origin.as_ref().map(ToString::to_string),
         since: suspension.since.to_string(),
-        until: suspension.until.map(|until| until.to_string()),
+        until: suspension.until.filter(|until| *until < FOR_EVER).map(|until| until.to_string()),
         case: suspension.case.as_ref().map(ToString::to_string),
         reason: suspension.reason.clone(),
     }

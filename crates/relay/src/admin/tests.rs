@@ -152,6 +152,7 @@ async fn people_suspend_and_resume() {
     let target = json!({ "customer": "c1", "origin": "script:/x.php", "reason": "webshell" });
     let (status, rows) = house.ask("POST", path::SUSPEND, target.clone()).await;
     assert_eq!((status, &rows[0]["origin"]), (200, &json!("script:/x.php")), "{rows}");
+    assert_eq!(rows[0]["until"], Value::Null);
     let (_, rows) = house.ask("GET", path::SUSPENSIONS, Value::Null).await;
     assert_eq!(rows.as_array().unwrap().len(), 1);
     let (status, rows) = house.ask("POST", path::RESUME, target.clone()).await;
