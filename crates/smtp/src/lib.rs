@@ -20,3 +20,6 @@ pub use caps::Counters;
 pub use gate::{Connection, Gate, Secured, Xclient};
 pub use server::{BindError, Server};
 pub use settings::{Limits, Listener, Settings, TlsFiles, TlsMode};
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ fn remedy(error: &io::Error) -> &'static str {
 
 /// The front end. Clones are handles to the same one.
 pub struct Server<G: Gate> {
-    shared: Arc<Shared<G>>,
+    pub(crate) shared: Arc<Shared<G>>,
 }
 
 impl<G: Gate> Clone for Server<G> {
