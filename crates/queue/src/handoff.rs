@@ -4,6 +4,7 @@
 //! is tried only as long as the message cannot have been taken, which ends when its last octet is
 //! out (RFC 1047): from there on silence means "later, once", never "at once, elsewhere".
 
+mod alarm;
 mod breaker;
 mod deliver;
 mod dial;

@@ -16,9 +16,10 @@ use postern_wire::client::{
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::alarm::Alarm;
 use super::dial::Stream;
 
 /// What went wrong, and whether the message may have been taken all the same.
@@ -100,6 +101,7 @@ pub(super) struct Link {
     /// Messages begun on it.
     pub(super) messages: u32,
     epoch: Instant,
+    alarm: Alarm,
 }
 
 impl Link {
@@ -111,7 +113,8 @@ impl Link {
         epoch: Instant,
     ) -> Self {
         let session = Session::new(Arc::clone(settings), epoch.elapsed());
-        Self { stream, session, input: Vec::new(), peer, messages: 0, epoch }
+        let alarm = Alarm::new(epoch + session.deadline());
+        Self { stream, session, input: Vec::new(), peer, messages: 0, epoch, alarm }
     }
 
     /// Waits for greeting and EHLO.
@@ -255,14 +258,15 @@ impl Link {
         let stage = self.session.stage();
         let deadline = self.epoch + self.session.deadline();
         self.input.reserve(READ_OCTETS);
-        let trouble = match timeout_at(deadline, self.stream.read_buf(&mut self.input)).await {
-            Ok(Ok(1..)) => return Ok(()),
-            Ok(Ok(0)) => Trouble::Closed(stage),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        let reading = self.stream.read_buf(&mut self.input);
+        let trouble = match self.alarm.until(deadline, reading).await {
+            Some(Ok(1..)) => return Ok(()),
+            Some(Ok(0)) => Trouble::Closed(stage),
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Trouble::Closed(stage)
             }
-            Ok(Err(error)) => Trouble::Broke(stage, error),
-            Err(_) => Trouble::Silent(stage),
+            Some(Err(error)) => Trouble::Broke(stage, error),
+            None => Trouble::Silent(stage),
         };
         // Here all output is written: if the end of data was in it, it is out.
         Err(Failure { committed: self.session.is_committed(), ..trouble.into() })
@@ -310,11 +314,12 @@ impl Link {
             // The answer to the content has its own deadline, but getting it out has not.
             let deadline = self.epoch + self.session.deadline();
             let rest = out.get(done..).unwrap_or_default();
-            match timeout_at(deadline, put(&mut self.stream, &mut self.input, rest)).await {
-                Ok(Ok(Put::Written(n))) => done += n,
-                Ok(Ok(Put::Heard)) => self.interrupted()?,
-                Ok(Err(error)) => return Err(self.broken_pipe(error)),
-                Err(_) => return Err(Trouble::Silent(self.session.stage()).into()),
+            let writing = put(&mut self.stream, &mut self.input, rest);
+            match self.alarm.until(deadline, writing).await {
+                Some(Ok(Put::Written(n))) => done += n,
+                Some(Ok(Put::Heard)) => self.interrupted()?,
+                Some(Err(error)) => return Err(self.broken_pipe(error)),
+                None => return Err(Trouble::Silent(self.session.stage()).into()),
             }
         }
         // The buffer goes back, for the next one to need no allocation.
@@ -322,10 +327,10 @@ impl Link {
         out.shrink_to(PIECE_OCTETS);
         *self.session.output() = out;
         let deadline = self.epoch + self.session.deadline();
-        match timeout_at(deadline, self.stream.flush()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.broken_pipe(error)),
-            Err(_) => Err(Trouble::Silent(self.session.stage()).into()),
+        match self.alarm.until(deadline, self.stream.flush()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(self.broken_pipe(error)),
+            None => Err(Trouble::Silent(self.session.stage()).into()),
         }
     }
 
