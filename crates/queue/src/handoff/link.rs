@@ -318,7 +318,7 @@ impl Link {
             match self.alarm.until(deadline, writing).await {
                 Some(Ok(Put::Written(n))) => done += n,
                 Some(Ok(Put::Heard)) => self.interrupted()?,
-                Some(Err(error)) => return Err(self.broken_pipe(error)),
+                Some(Err(error)) => return Err(self.broken_pipe(error).await),
                 None => return Err(Trouble::Silent(self.session.stage()).into()),
             }
         }
@@ -329,7 +329,7 @@ impl Link {
         let deadline = self.epoch + self.session.deadline();
         match self.alarm.until(deadline, self.stream.flush()).await {
             Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(self.broken_pipe(error)),
+            Some(Err(error)) => Err(self.broken_pipe(error).await),
             None => Err(Trouble::Silent(self.session.stage()).into()),
         }
     }
@@ -347,14 +347,10 @@ impl Link {
 
     /// A write failed: the upstream's last words may say why. Never committed: the end of data,
     /// if it was in this write, is not out.
-    fn broken_pipe(&mut self, error: io::Error) -> Failure {
+    async fn broken_pipe(&mut self, error: io::Error) -> Failure {
         let stage = self.session.stage();
-        let mut octets = [0; 1024];
-        let mut buf = ReadBuf::new(&mut octets);
-        let context = &mut Context::from_waker(Waker::noop());
-        if let Poll::Ready(Ok(())) = Pin::new(&mut self.stream).poll_read(context, &mut buf) {
-            self.input.extend_from_slice(buf.filled());
-        }
+        // Ends at once: a broken connection has something to read, or an error to tell.
+        let _ = timeout(GOODBYE, self.stream.read_buf(&mut self.input)).await;
         let broke = Trouble::Broke(stage, error);
         match self.digest() {
             Err(failure) => Failure { committed: false, ..failure },
@@ -367,7 +363,7 @@ impl Link {
     }
 }
 
-/// How long to wait for the answer to QUIT.
+/// How long to wait for the answer to QUIT, or for last words.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Room for one read.

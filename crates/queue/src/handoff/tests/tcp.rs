@@ -58,6 +58,16 @@ async fn resets_and_closes() {
 }
 
 #[tokio::test]
+async fn last_words_before_a_reset_are_heard() {
+    // Refuses what is too big after the first octets and goes, with the rest unread.
+    let big: Arc<dyn Content> = Arc::new(b"Subject: x\r\n".repeat(2_000_000));
+    let address = upstream(&["220 x", HELLO, GO, "552 5.3.4 too big"], false);
+    let handoff = Handoff::new(vec![pool(&[&address])], Arc::new(Still), 1).unwrap();
+    let delivery = handoff.deliver("main", "customer", envelope(1), big).await;
+    assert_eq!(words(&delivery), ["refused 552"]);
+}
+
+#[tokio::test]
 async fn names_and_refused_ports() {
     let address = upstream(&["220 x", HELLO, GO, "250 2.0.0 id"], false);
     let port = address.rsplit_once(':').unwrap().1.to_owned();
