@@ -12,6 +12,8 @@ mod link;
 mod server;
 mod slots;
 mod tls;
+mod trouble;
+mod upkeep;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use postern_mail::{Content, Enhanced, Envelope, Reply};
 use postern_wire::client::{Answer, Message, Verdict};
 
-use super::link::{Failure, Trouble};
 use super::server::{Attempt, Server};
+use super::trouble::{Failure, Trouble};
 use super::{Delivery, Later, Outcome};
 
 /// How long a session may take to be set up while another server is at hand that has not been

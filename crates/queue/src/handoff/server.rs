@@ -1,21 +1,23 @@
 //! One server of a pool: its health, its kept connections, its room for more.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use postern_mail::{Clock, Content, Reply, Timestamp};
 use postern_wire::client::{Message, Security, Settings, Verdict};
 use rustls::pki_types::ServerName;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::breaker::Breaker;
 use super::dial::Dial;
-use super::link::{Failure, Link, Trouble};
+use super::link::Link;
 use super::slots::{Slot, Slots};
+use super::trouble::{Failure, Trouble};
+use super::upkeep;
 use super::{PoolError, ServerHealth};
 use crate::{PoolSettings, UpstreamTls};
 
@@ -30,34 +32,34 @@ pub(super) struct Shared {
 
 /// One server.
 pub(super) struct Server {
-    shared: Arc<Shared>,
-    pool: Arc<PoolSettings>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: Arc<PoolSettings>,
     session: Arc<Settings>,
     /// `host:port`.
     pub(super) address: String,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     slots: Arc<Slots>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// One probe at a time; who comes meanwhile waits for its result.
     probing: tokio::sync::Mutex<()>,
-    prober_runs: AtomicBool,
-    sweeper_runs: AtomicBool,
+    pub(super) prober_runs: AtomicBool,
+    pub(super) sweeper_runs: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
-    breaker: Breaker,
+pub(super) struct State {
+    pub(super) breaker: Breaker,
     /// Kept connections, the one used last on top.
-    idle: Vec<Idle>,
+    pub(super) idle: Vec<Idle>,
     /// After a handshake failed, opportunistic TLS is not tried until then.
     clear_until: Option<Instant>,
     last_success: Option<Timestamp>,
     last_failure: Option<(Timestamp, String)>,
 }
 
-struct Idle {
-    link: Link,
-    since: Instant,
+pub(super) struct Idle {
+    pub(super) link: Link,
+    pub(super) since: Instant,
 }
 
 /// What one server made of a message.
@@ -239,7 +241,7 @@ impl Server {
             tracing::debug!(pool, server, what, "upstream failed");
         }
         if !self.is_up() && !self.prober_runs.swap(true, Ordering::AcqRel) {
-            tokio::spawn(probe_until_up(Arc::downgrade(self)));
+            tokio::spawn(upkeep::probe_until_up(Arc::downgrade(self)));
         }
     }
 
@@ -309,72 +311,17 @@ impl Server {
                 state.idle.push(Idle { link, since: Instant::now() });
                 drop(state);
                 if !self.sweeper_runs.swap(true, Ordering::AcqRel) {
-                    tokio::spawn(sweep(Arc::downgrade(self), self.pool.idle_timeout));
+                    tokio::spawn(upkeep::sweep(Arc::downgrade(self), self.pool.idle_timeout));
                 }
                 return;
             }
         }
         tokio::spawn(link.close());
     }
-
-    /// Takes out what has rested too long. The next time to look, or none when nothing is kept.
-    fn sweep(&self) -> (Vec<Link>, Option<Instant>) {
-        let limit = self.pool.idle_timeout;
-        let mut state = self.state.lock();
-        // The oldest lie at the bottom.
-        let old = state.idle.iter().take_while(|idle| idle.since.elapsed() >= limit).count();
-        let links = state.idle.drain(..old).map(|idle| idle.link).collect();
-        let next = state.idle.first().map(|idle| idle.since + limit);
-        if next.is_none() {
-            // Under the lock: whoever keeps the next one sees it and starts another sweeper.
-            self.sweeper_runs.store(false, Ordering::Release);
-        }
-        (links, next)
-    }
 }
 
 /// How long a server whose handshake failed is talked to in clear, where that is allowed.
 const CLEAR_FOR: Duration = Duration::from_secs(600);
-
-/// Asks a server that is down at growing intervals, so that mail flows again soon after it is back
-/// and no message has to be the one that tries.
-async fn probe_until_up(server: Weak<Server>) {
-    loop {
-        let Some(wait) = server.upgrade().map(|server| {
-            let jitter = server.shared.random.lock().f64();
-            server.state.lock().breaker.probe_after(jitter)
-        }) else {
-            return;
-        };
-        sleep(wait).await;
-        let Some(server) = server.upgrade() else { return };
-        if server.is_up() || server.probe(server.shared.epoch.elapsed()).await {
-            server.prober_runs.store(false, Ordering::Release);
-            // It may have failed again between the two lines above.
-            if server.is_up() || server.prober_runs.swap(true, Ordering::AcqRel) {
-                return;
-            }
-        }
-    }
-}
-
-/// Closes kept connections when they have rested long enough.
-async fn sweep(server: Weak<Server>, first: Duration) {
-    let mut next = Instant::now() + first;
-    loop {
-        sleep_until(next).await;
-        let Some(server) = server.upgrade() else { return };
-        let (links, again) = server.sweep();
-        drop(server);
-        for link in links {
-            link.close().await;
-        }
-        match again {
-            Some(at) => next = at,
-            None => return,
-        }
-    }
-}
 
 /// The host of `host:port`, without the brackets of an IPv6 address.
 fn host(address: &str) -> Option<&str> {

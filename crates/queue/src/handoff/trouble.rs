@@ -1,0 +1,76 @@
+//! What can go wrong with a connection, whose fault it is, and what may follow from it.
+
+use std::io;
+use std::time::Duration;
+
+use postern_mail::Reply;
+use postern_wire::client::{self, Stage, Verdict};
+
+/// What went wrong, and whether the message may have been taken all the same.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) trouble: Trouble,
+    /// All of the message was out, and its answer is missing.
+    pub(super) committed: bool,
+    /// What was answered until then.
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// What went wrong with a connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("down: {0}")]
+    Down(String),
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    #[error("no session within {} ms, others were at hand", .0.as_millis())]
+    Slow(Duration),
+    #[error("no free connection within {} s", .0.as_secs())]
+    Busy(Duration),
+    #[error(transparent)]
+    Wire(#[from] client::Trouble),
+    #[error("silent at {0}")]
+    Silent(Stage),
+    #[error("closed the connection at {0}")]
+    Closed(Stage),
+    #[error("connection broke at {0}: {1}")]
+    Broke(Stage, io::Error),
+    #[error("TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    #[error("offers no TLS, and the pool requires it")]
+    NoTls,
+    #[error("the message cannot be read here: {0}")]
+    Content(io::Error),
+    #[error("the message holds a bare CR or LF")]
+    BareNewline,
+}
+
+impl Trouble {
+    /// Whether a kept connection may just have been too old: worth a fresh one at once.
+    pub(super) fn is_stale(&self) -> bool {
+        let closing = matches!(self, Self::Wire(client::Trouble::Closing { .. }));
+        closing || matches!(self, Self::Closed(_) | Self::Broke(..))
+    }
+
+    /// Whether it lies with the message or with this host, not with the server.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Self::Content(_) | Self::BareNewline | Self::Busy(_))
+    }
+
+    /// The temporary reply behind it, where there is one.
+    pub(super) fn reply(&self) -> Option<&Reply> {
+        use client::Trouble::{Closing, Early, Unwilling};
+        match self {
+            Self::Wire(Closing { reply, .. } | Early { reply } | Unwilling { reply, .. }) => {
+                Some(reply).filter(|reply| reply.is_temporary())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self { trouble, committed: false, verdict: None }
+    }
+}
