@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use postern_mail::NetworkMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -148,8 +149,9 @@ fn is_host_name(name: &str) -> bool {
 }
 
 fn peers(root: &mut Section<'_, '_>) -> Vec<Peer> {
+    let mut taken = Vec::new();
     let all = root.list("peer", |peer| {
-        let networks: Option<Vec<_>> =
+        let networks: Option<Vec<IpNet>> =
             peer.need("networks", "say whose addresses: [\"192.0.2.0/24\"]");
         if networks.as_ref().is_some_and(Vec::is_empty) {
             peer.refuse(
@@ -157,6 +159,13 @@ fn peers(root: &mut Section<'_, '_>) -> Vec<Peer> {
                 "is empty",
                 "name at least one network, or remove this [[peer]]",
             );
+        }
+        for network in networks.iter().flatten() {
+            if taken.contains(network) {
+                let what = format!("has {network} once more");
+                peer.refuse("networks", what, "a network can have one identity only");
+            }
+            taken.push(*network);
         }
         let identity = peer.need::<String>("identity", IDENTITIES);
         let identity = identity.and_then(|text| {

@@ -248,6 +248,10 @@ fn each_mistake_has_its_place_and_its_remedy() {
         ("queue = 3\n", "1:9 `queue` is a section; begin it with a line [queue]"),
         ("[peer]\nnetworks = []\n", "1:1 `peer` is a list; begin each with a line [[peer]]"),
         (
+            "[[peer]]\nnetworks = [\"::1\"]\nidentity = \"none\"\n[[peer]]\nnetworks = [\"::1/128\"]\nidentity = \"none\"\n",
+            "5:12 `networks` has ::1/128 once more; a network can have one identity only",
+        ),
+        (
             "[queue]\nmax-age = \"1d\"\n",
             "2:1 there is no key `max-age` in [queue]; did you mean `max_age`?",
         ),
