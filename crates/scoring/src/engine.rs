@@ -9,6 +9,8 @@ mod judge;
 mod learn;
 mod meet;
 mod notices;
+#[cfg(test)]
+mod tests;
 mod weigh;
 
 use std::sync::Arc;

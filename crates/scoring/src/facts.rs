@@ -224,7 +224,9 @@ fn ordered_percent(envelope: &Envelope) -> u32 {
     }
     let ordered = all.windows(2).filter(|pair| {
         let (a, b) = (&pair[0].address, &pair[1].address);
-        a.domain().eq_ignore_ascii_case(b.domain()) && a.local() < b.local()
+        // With and without the `@` at the end: programs sort either way.
+        a.domain().eq_ignore_ascii_case(b.domain())
+            && (a.local() < b.local() || a.as_str() < b.as_str())
     });
     (ordered.count() * 100 / (all.len() - 1)) as u32
 }

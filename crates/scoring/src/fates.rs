@@ -19,6 +19,8 @@ pub(crate) struct Fates {
     pub(crate) unknown: u32,
     pub(crate) blocked: u32,
     pub(crate) complaints: u32,
+    /// The sum since the last mark, without floor.
+    fresh: i32,
     /// Good news in all: how much of a past it has.
     pub(crate) past: u32,
 }
@@ -60,7 +62,18 @@ impl Fates {
         self.weigh(settings.complaint, now, settings);
     }
 
+    /// From here on [`Self::fresh`] counts anew.
+    pub(crate) fn mark(&mut self) {
+        self.fresh = 0;
+    }
+
+    /// What was learnt since the mark, good and bad.
+    pub(crate) fn fresh(&self) -> i32 {
+        self.fresh
+    }
+
     fn weigh(&mut self, points: Points, now: Timestamp, settings: &Evidence) {
+        self.fresh = self.fresh.saturating_add(points.hundredths());
         let before = self.points(now, settings).hundredths();
         let (floor, ceiling) = (settings.floor.hundredths(), settings.ceiling.hundredths());
         self.hundredths = (before + points.hundredths()).clamp(floor.min(ceiling), ceiling);

@@ -1,4 +1,5 @@
-//! A message's sketch: minimal hashes of its text's word pairs. The share of equal places in two
+//! A message's sketch: minimal hashes of its text's word pairs and
+//! longer words. The share of equal places in two
 //! sketches estimates how alike the texts are (Broder, "On the resemblance and containment of
 //! documents", 1997).
 //!
@@ -29,11 +30,10 @@ impl Sketch {
         for word in subject.split_whitespace().chain(text.split_whitespace()).take(WORDS_MAX) {
             let Some(hash) = plain_hash(word) else { continue };
             if count > 0 {
-                let pair = mix(before.wrapping_mul(31).wrapping_add(hash));
-                for (i, place) in places.iter_mut().enumerate() {
-                    let value = (mix(pair ^ SEEDS[i]) >> 32) as u32;
-                    *place = (*place).min(value);
-                }
+                sink(&mut places, mix(before.wrapping_mul(31).wrapping_add(hash)));
+            }
+            if word.len() >= TELLING_OCTETS {
+                sink(&mut places, hash);
             }
             before = hash;
             count += 1;
@@ -53,6 +53,15 @@ impl Sketch {
             .chunks_exact(2)
             .enumerate()
             .map(|(i, pair)| mix(u64::from(pair[0]) << 32 | u64::from(pair[1])) ^ (i as u64) << 58)
+    }
+}
+
+/// Longer words stand for themselves too: templates change the words between them.
+const TELLING_OCTETS: usize = 6;
+
+fn sink(places: &mut [u32; PLACES], feature: u64) {
+    for (place, seed) in places.iter_mut().zip(SEEDS) {
+        *place = (*place).min((mix(feature ^ seed) >> 32) as u32);
     }
 }
 

@@ -114,6 +114,9 @@ pub(crate) struct Stream {
     pub(crate) peak_hour: u32,
     pub(crate) peak_minute: u32,
     pub(crate) peak_at: Timestamp,
+    /// The same of the hour that runs: it counts when the hour is over and was clean, so that a
+    /// burst does not make its own excuse.
+    pub(crate) running: Running,
     /// Earned room: strangers a minute.
     pub(crate) room: u32,
     pub(crate) hold: Option<u64>,
@@ -121,6 +124,14 @@ pub(crate) struct Stream {
     pub(crate) cleared_at: Option<Timestamp>,
     /// Messages to strangers handed on lately, for the count of what escaped.
     pub(crate) passed: Windows,
+}
+
+/// Most strangers in an hour and in a minute since then.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) since: Timestamp,
+    pub(crate) hour: u32,
+    pub(crate) minute: u32,
 }
 
 /// A stream held back.

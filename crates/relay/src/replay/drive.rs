@@ -333,7 +333,7 @@ impl<'a> Drive<'a> {
             match act {
                 Act::Release { batch, spread } => {
                     let all = self.batches.remove(&batch).unwrap_or_default();
-                    self.release(&all, at, spread);
+                    self.release(&all, false, at, spread);
                 }
                 Act::Quarantine { batch, .. } => {
                     let all = self.batches.remove(&batch).unwrap_or_default();
@@ -341,7 +341,7 @@ impl<'a> Drive<'a> {
                 }
                 Act::ReleaseCampaign { campaign, spread } => {
                     let all = self.campaigns.get(&campaign).cloned().unwrap_or_default();
-                    self.release(&all, at, spread);
+                    self.release(&all, true, at, spread);
                 }
                 Act::QuarantineCampaign { campaign, .. } => {
                     let all = self.campaigns.get(&campaign).cloned().unwrap_or_default();
@@ -349,7 +349,7 @@ impl<'a> Drive<'a> {
                 }
                 Act::ReleaseMessage { message } => {
                     let all: Vec<_> = self.by_id.get(&message).copied().into_iter().collect();
-                    self.release(&all, at, Duration::ZERO);
+                    self.release(&all, true, at, Duration::ZERO);
                 }
                 Act::QuarantineMessage { message, .. } => {
                     let all: Vec<_> = self.by_id.get(&message).copied().into_iter().collect();
@@ -360,12 +360,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Lets kept messages go, spread in the order in which they came.
-    fn release(&mut self, all: &[usize], at: Timestamp, spread: Duration) {
+    /// Lets kept messages go, spread in the order in which they came; those in quarantine only by a
+    /// person's word.
+    fn release(&mut self, all: &[usize], person: bool, at: Timestamp, spread: Duration) {
         let kept = |item: &&usize| {
             self.items.get(**item).is_some_and(|item| {
                 let paced = item.stands == Stands::Paced && item.decision.verb == Verb::Pace;
-                paced || matches!(item.stands, Stands::Held | Stands::Quarantined)
+                let quarantined = person && item.stands == Stands::Quarantined;
+                paced || quarantined || item.stands == Stands::Held
             })
         };
         let all: Vec<usize> = all.iter().filter(kept).copied().collect();

@@ -1,8 +1,9 @@
 //! Holding a deviating stream back, and letting it go unless something corroborates the suspicion.
 //!
-//! At the end of the first span the stream goes free when what became of its earlier mail outweighs
-//! what else speaks against it. In doubt a few messages go as probes, and their fate decides. At
-//! the longest span doubt goes in favour of the sender, unless two kinds of evidence stand.
+//! At the end of the first span the stream goes free when nothing but its speed speaks against it, or
+//! when what became of its mail since then outweighs it; an older past does not, since stolen
+//! senders have one. In doubt a few messages go as probes, and their fate decides. At the longest
+//! span doubt goes in favour of the sender, unless two kinds of evidence stand.
 
 use std::time::Duration;
 
@@ -45,7 +46,9 @@ impl Engine {
         if weighed.burst {
             self.state.trips.push_back((mail.now, mail.head.clone()));
         }
-        self.stream(mail).hold = Some(number);
+        let stream = self.stream(mail);
+        stream.hold = Some(number);
+        stream.fates.mark();
         self.join_hold(mail, number, weighed.hits)
     }
 
@@ -135,9 +138,10 @@ impl Engine {
             customer.allowances.iter().any(|a| a.from <= now && a.until > now && a.left > 0)
         });
         let mut hits = hold.hits.clone();
-        let mut fates = 0;
+        let (mut fates, mut fresh) = (0, 0);
         if let Some(stream) = self.state.stream_of(&hold) {
             fates = stream.fates.points(now, &settings.evidence).hundredths();
+            fresh = stream.fates.fresh();
             if fates > 0 {
                 let hit = super::judge::hit(rules::RECIPIENT_FEEDBACK, fates, stream.fates.why());
                 hits.push(WeighedHit { family: Family::Feedback, hit });
@@ -154,7 +158,7 @@ impl Engine {
         if balance.condemns(&settings) {
             return End::Guilty;
         }
-        if other + fates <= 0 || allowed && balance.total <= 0 {
+        if fates <= 0 && other + fresh <= 0 || allowed && balance.total <= 0 {
             return End::Free;
         }
         if waited >= settings.hold.span_max && balance.holds(&settings) {
@@ -168,7 +172,12 @@ impl Engine {
         let settings = std::sync::Arc::clone(&self.settings);
         let Some(mut hold) = self.state.holds.remove(&number) else { return };
         let suspect = Balance::of(&hold.hits, &settings).holds(&settings);
-        if !suspect && hold.probes < settings.hold.probes {
+        // A message to a crowd is no small probe: it waits until there is no smaller one.
+        let small = hold.batches.front().is_none_or(|batch| {
+            batch.recipients <= settings.hold.probe_recipients.saturating_mul(2)
+        });
+        let later = now.since(hold.since) > settings.hold.span;
+        if !suspect && hold.probes < settings.hold.probes && (small || later) {
             hold.probes += 1;
             if let Some(batch) = hold.batches.pop_front() {
                 self.release_batch(&hold, batch, now, acts);

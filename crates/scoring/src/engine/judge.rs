@@ -14,8 +14,9 @@ use crate::act::{Act, Judgement};
 use crate::facts::Facts;
 use crate::recent::Brief;
 use crate::rules::{self, Rule};
-use crate::state::WeighedHit;
+use crate::state::{Running, WeighedHit};
 use crate::victims::Bombed;
+use crate::window::HOUR;
 
 impl Engine {
     /// Decides. A pure function of the submission, its facts, what is remembered and `now`; what it
@@ -293,18 +294,26 @@ impl Engine {
         let now = mail.now;
         let stream = self.stream(mail);
         if suspect {
+            stream.running = Running::default();
             return;
         }
-        if now.since(stream.peak_at).as_secs() > PEAK_SECONDS {
-            stream.peak_hour = stream.peak_hour / 4 * 3;
-            stream.peak_minute = stream.peak_minute / 4 * 3;
-            stream.peak_at = now;
+        if now.since(stream.running.since) >= HOUR {
+            let Running { hour, minute, .. } = stream.running;
+            if now.since(stream.peak_at).as_secs() > PEAK_SECONDS {
+                stream.peak_hour = stream.peak_hour / 4 * 3;
+                stream.peak_minute = stream.peak_minute / 4 * 3;
+                stream.peak_at = now;
+            }
+            if hour > stream.peak_hour {
+                stream.peak_hour = hour;
+                stream.peak_at = now;
+            }
+            stream.peak_minute = stream.peak_minute.max(minute);
+            stream.running = Running { since: now, hour: 0, minute: 0 };
         }
-        if sums.hour > stream.peak_hour {
-            stream.peak_hour = sums.hour;
-            stream.peak_at = now;
-        }
-        stream.peak_minute = stream.peak_minute.max(sums.minute);
+        let running = &mut stream.running;
+        running.hour = running.hour.max(sums.hour);
+        running.minute = running.minute.max(sums.minute);
     }
 
     /// For later news, and so that who was written to becomes known.
