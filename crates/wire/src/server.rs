@@ -9,18 +9,23 @@
 //! Over-long lines, over-size content and refused chunks are read over in state: the dialogue stays
 //! in step, and nothing of them is ever taken for a command.
 
+mod answers;
 mod commands;
 mod content;
 mod greeting;
+mod lines;
+mod login;
+mod phase;
+mod time;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use memchr::memchr_iter;
 use postern_mail::{Envelope, Recipient, Reply};
 
-use crate::auth::{Credentials, Exchange};
-use crate::codec::{Decoder, Watcher};
+use self::phase::{Chunk, Phase, Question, Transaction};
+use self::time::{Drain, Pace};
+use crate::auth::Credentials;
 use crate::command::Xclient;
 use crate::replies::{self, Line};
 
@@ -130,78 +135,6 @@ pub struct Session {
     output: Vec<u8>,
 }
 
-/// Where the dialogue stands.
-#[derive(Debug)]
-enum Phase {
-    /// Nothing said, or all forgotten.
-    Connected,
-    /// Greeted, no transaction.
-    Idle,
-    /// AUTH waits for a line.
-    Exchange(Exchange),
-    /// MAIL was accepted.
-    Envelope(Box<Transaction>),
-    /// After DATA.
-    Data(Box<Transaction>, Decoder),
-    /// Within a chunk.
-    Chunk(Box<Transaction>, Chunk),
-    /// Between chunks.
-    Chunks(Box<Transaction>),
-    /// Waits for an answer.
-    Asking(Question),
-    /// Over.
-    Closed,
-}
-
-#[derive(Debug)]
-struct Chunk {
-    left: u64,
-    last: bool,
-}
-
-#[derive(Debug)]
-enum Question {
-    Hello { name: String, esmtp: bool },
-    Login(Credentials),
-    Xclient { attributes: Box<Xclient>, greeted: bool },
-    Mail(Box<Transaction>),
-    Rcpt(Box<Transaction>, Recipient),
-    Message(Box<Transaction>),
-}
-
-/// From MAIL to the message's end.
-#[derive(Debug, Default)]
-struct Transaction {
-    envelope: Envelope,
-    /// Octets of the message so far.
-    octets: u64,
-    /// For chunks; DATA's decoder has its own.
-    watcher: Watcher,
-    /// The message will be refused with this once it is complete.
-    refusal: Option<Refusal>,
-}
-
-#[derive(Debug)]
-enum Refusal {
-    Line(Line),
-    Reply(Reply),
-}
-
-/// How fast content comes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Pace {
-    started: Duration,
-    octets: u64,
-}
-
-/// The server wants to stop; see [`Session::drain`].
-#[derive(Debug, Clone, Copy)]
-struct Drain {
-    quiet: Duration,
-    busy_until: Duration,
-    end: Duration,
-}
-
 /// For this long the minimum rate is not asked for: a slow start is no attack.
 pub const RATE_GRACE: Duration = Duration::from_secs(60);
 
@@ -304,11 +237,11 @@ impl Session {
             Phase::Data(transaction, _)
             | Phase::Chunk(transaction, _)
             | Phase::Chunks(transaction) => {
-                transaction.refusal.get_or_insert(Refusal::Reply(reply));
+                transaction.failed = Some(reply);
                 self.held = false;
             }
             Phase::Asking(Question::Message(transaction)) => {
-                transaction.refusal = Some(Refusal::Reply(reply));
+                transaction.failed = Some(reply);
             }
             _ => {}
         }
@@ -322,45 +255,6 @@ impl Session {
         self.since = now;
     }
 
-    /// The server is about to stop: a session without transaction ends `quiet` after its last
-    /// command, or with its next command after `busy_until`; any session ends at `end`.
-    pub fn drain(&mut self, quiet: Duration, busy_until: Duration, end: Duration) {
-        self.drain = Some(Drain { quiet, busy_until, end });
-    }
-
-    /// When [`Self::expire`] has something to do; `None` while an answer is awaited.
-    pub fn deadline(&self) -> Option<Duration> {
-        let settings = &self.settings;
-        let deadline = match &self.phase {
-            Phase::Asking(_) | Phase::Closed => return None,
-            _ if self.in_content() => {
-                let rate = settings.data_bytes_per_second_min.max(1);
-                let allowed = RATE_GRACE.max(Duration::from_secs(self.pace.octets / rate));
-                (self.since + settings.data_timeout).min(self.pace.started + allowed)
-            }
-            Phase::Connected | Phase::Idle | Phase::Exchange(_) => {
-                let quiet = self.drain.map_or(settings.command_timeout, |drain| drain.quiet);
-                self.since + quiet.min(settings.command_timeout)
-            }
-            _ => self.since + settings.command_timeout,
-        };
-        Some(self.drain.map_or(deadline, |drain| drain.end.min(deadline)))
-    }
-
-    /// Ends the session with 421 if its deadline is over; whether it was.
-    pub fn expire(&mut self, now: Duration) -> bool {
-        let over = self.deadline().is_some_and(|deadline| now >= deadline);
-        if over {
-            let in_content = self.in_content();
-            self.close(match self.drain {
-                Some(_) => replies::SHUTDOWN,
-                None if in_content => replies::SLOW,
-                None => replies::IDLE,
-            });
-        }
-        over
-    }
-
     /// The replies that wait to be sent.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
@@ -369,68 +263,6 @@ impl Session {
     /// Whether replies wait to be sent.
     pub fn has_output(&self) -> bool {
         !self.output.is_empty()
-    }
-
-    fn in_content(&self) -> bool {
-        self.skip > 0 || matches!(self.phase, Phase::Data(..) | Phase::Chunk(..))
-    }
-
-    /// One command line, if it is complete.
-    fn line(&mut self, input: &[u8], now: Duration) -> (usize, Option<Step<'static>>) {
-        if self.held && !matches!(self.phase, Phase::Chunks(_)) {
-            self.held = false;
-            return (0, Some(Step::Discard));
-        }
-        if self.output.len() > OUTPUT_OCTETS_MAX {
-            return (0, Some(Step::Flush));
-        }
-        let max = self.settings.command_line_bytes;
-        let Some(end) = line_end(input) else {
-            return self.unfinished(input, max);
-        };
-        let used = end + 2;
-        self.since = now;
-        if std::mem::take(&mut self.overlong) || used > max {
-            if matches!(self.phase, Phase::Exchange(_)) {
-                self.phase = Phase::Idle;
-            }
-            self.refuse(replies::LINE_TOO_LONG);
-            return (used, None);
-        }
-        let between = matches!(self.phase, Phase::Connected | Phase::Idle);
-        if between && self.drain.is_some_and(|drain| now >= drain.busy_until) {
-            self.close(replies::SHUTDOWN);
-            return (used, None);
-        }
-        (used, self.command(input.get(..end).unwrap_or_default(), now))
-    }
-
-    /// A line without an end: waited for, or, once it is too long, thrown away up to a CR that
-    /// may begin its end.
-    fn unfinished(&mut self, input: &[u8], max: usize) -> (usize, Option<Step<'static>>) {
-        self.overlong |= input.len() >= max;
-        let used = match (self.overlong, input.last()) {
-            (true, Some(b'\r')) => input.len() - 1,
-            (true, _) => input.len(),
-            (false, _) => 0,
-        };
-        (used, Some(Step::NeedMore))
-    }
-
-    fn skipped(&mut self, input: &[u8], now: Duration) -> (usize, Option<Step<'static>>) {
-        let taken = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
-        if taken == 0 {
-            return (0, Some(Step::NeedMore));
-        }
-        self.skip -= taken as u64;
-        self.progress(taken, now);
-        (taken, None)
-    }
-
-    /// Octets of content came.
-    fn progress(&mut self, octets: usize, now: Duration) {
-        self.since = now;
-        self.pace.octets += octets as u64;
     }
 
     fn say(&mut self, line: Line) {
@@ -457,14 +289,6 @@ impl Session {
         self.say(line);
         self.phase = Phase::Closed;
     }
-}
-
-/// Where the first CR LF is. A CR or LF alone ends no line (RFC 5321 §2.3.8); it stays in it, and
-/// the parser refuses the whole.
-fn line_end(input: &[u8]) -> Option<usize> {
-    memchr_iter(b'\n', input)
-        .find(|lf| lf.checked_sub(1).and_then(|cr| input.get(cr)) == Some(&b'\r'))
-        .map(|lf| lf - 1)
 }
 
 #[cfg(test)]

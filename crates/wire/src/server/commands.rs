@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use postern_mail::{BodyKind, Envelope, Recipient, Reply};
+use postern_mail::{BodyKind, Envelope, Recipient};
 
-use super::{Chunk, ENDLESS_FACTOR, Pace, Phase, Question, Refusal, Session, Step, Transaction};
-use crate::auth::{self, Exchange, Next};
+use super::{Chunk, ENDLESS_FACTOR, Pace, Phase, Question, Session, Step, Transaction};
+use crate::auth::Exchange;
 use crate::codec::Decoder;
 use crate::command::{self, Command, Mail, Xclient};
 use crate::replies::{self, Line};
@@ -169,12 +169,9 @@ impl Session {
         let endless = octets > limit.saturating_mul(ENDLESS_FACTOR);
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             _ if endless => self.close(replies::ENDLESS),
-            Phase::Envelope(mut transaction) | Phase::Chunks(mut transaction)
+            Phase::Envelope(transaction) | Phase::Chunks(transaction)
                 if !transaction.envelope.recipients.is_empty() =>
             {
-                if transaction.octets.saturating_add(octets) > limit {
-                    transaction.refusal.get_or_insert(Refusal::Line(replies::TOO_BIG));
-                }
                 self.phase = Phase::Chunk(transaction, Chunk { left: octets, last });
             }
             other => {
@@ -205,46 +202,6 @@ impl Session {
         None
     }
 
-    fn auth(&mut self, mechanism: &str, initial: Option<&str>) {
-        let against = match self.phase {
-            _ if self.settings.auth && self.link.starttls && !self.link.encrypted => {
-                replies::AUTH_NEEDS_TLS
-            }
-            _ if !self.offers_auth() => replies::NOT_OFFERED,
-            Phase::Connected => replies::HELLO_FIRST,
-            Phase::Idle if self.authenticated => replies::ALREADY_KNOWN,
-            Phase::Idle => return self.exchanged(auth::begin(mechanism, initial)),
-            _ => replies::IN_TRANSACTION,
-        };
-        self.refuse(against);
-    }
-
-    fn exchanged(&mut self, next: Result<Next, Line>) {
-        match next {
-            Ok(Next::Challenge(line, exchange)) => {
-                self.say(line);
-                self.phase = Phase::Exchange(exchange);
-            }
-            Ok(Next::Check(credentials)) => {
-                self.phase = Phase::Asking(Question::Login(credentials));
-            }
-            Err(reply) => {
-                self.refuse(reply);
-                if reply == replies::AUTH_FAILED {
-                    self.count_failed_login();
-                }
-            }
-        }
-    }
-
-    fn count_failed_login(&mut self) {
-        self.failed_logins += 1;
-        let too_many = self.failed_logins >= self.settings.failed_logins_per_session;
-        if too_many && !matches!(self.phase, Phase::Closed) {
-            self.close(replies::TOO_MANY_LOGINS);
-        }
-    }
-
     fn xclient(&mut self, attributes: Box<Xclient>) {
         let greeted = matches!(self.phase, Phase::Idle);
         let against = match self.phase {
@@ -256,83 +213,5 @@ impl Session {
             _ => replies::IN_TRANSACTION,
         };
         self.refuse(against);
-    }
-
-    /// The effect of an answer.
-    pub(super) fn decided(&mut self, question: Question, reply: Option<Reply>) {
-        match (question, reply) {
-            (Question::Hello { esmtp, .. }, None) => {
-                self.phase = Phase::Idle;
-                if esmtp { self.ehlo() } else { self.helo() }
-            }
-            (Question::Hello { .. }, Some(reply)) => self.refused(Phase::Connected, &reply),
-            (Question::Login(_), None) => {
-                self.authenticated = true;
-                self.phase = Phase::Idle;
-                self.say(replies::AUTHENTICATED);
-            }
-            (Question::Login(_), Some(reply)) => {
-                self.refused(Phase::Idle, &reply);
-                if reply.is_permanent() {
-                    self.count_failed_login();
-                }
-            }
-            (Question::Xclient { .. }, None) => {
-                self.authenticated = false;
-                self.phase = Phase::Connected;
-                self.banner();
-            }
-            (Question::Xclient { greeted, .. }, Some(reply)) => {
-                self.refused(if greeted { Phase::Idle } else { Phase::Connected }, &reply);
-            }
-            (Question::Mail(transaction), None) => {
-                self.phase = Phase::Envelope(transaction);
-                self.say(replies::SENDER);
-            }
-            (Question::Mail(_), Some(reply)) => self.refused(Phase::Idle, &reply),
-            (Question::Rcpt(mut transaction, recipient), None) => {
-                transaction.envelope.recipients.push(recipient);
-                self.phase = Phase::Envelope(transaction);
-                self.say(replies::RECIPIENT);
-            }
-            (Question::Rcpt(transaction, _), Some(reply)) => {
-                self.refused(Phase::Envelope(transaction), &reply);
-            }
-            (Question::Message(transaction), reply) => self.message_decided(*transaction, reply),
-        }
-    }
-
-    /// A refused message is no error of the dialogue: only what is well said and badly meant.
-    fn message_decided(&mut self, transaction: Transaction, reply: Option<Reply>) {
-        self.phase = Phase::Idle;
-        self.messages += 1;
-        match (transaction.refusal, reply) {
-            (Some(refusal), _) => self.say_refusal(&refusal),
-            (None, Some(reply)) => {
-                reply.write(&mut self.output);
-                if reply.is_positive() {
-                    self.errors = 0;
-                }
-            }
-            (None, None) => {
-                self.errors = 0;
-                self.say(replies::MESSAGE);
-            }
-        }
-    }
-
-    fn refused(&mut self, phase: Phase, reply: &Reply) {
-        self.phase = phase;
-        reply.write(&mut self.output);
-        if reply.is_permanent() {
-            self.count_error();
-        }
-    }
-
-    pub(super) fn say_refusal(&mut self, refusal: &Refusal) {
-        match refusal {
-            Refusal::Line(line) => self.say(line),
-            Refusal::Reply(reply) => reply.write(&mut self.output),
-        }
     }
 }
