@@ -71,6 +71,11 @@ pub(super) fn limits(section: &mut Section<'_, '_>) -> Limits {
         1..=u32::MAX,
     );
     section.set_within("errors_per_connection", &mut limits.errors_per_connection, 1..=u32::MAX);
+    section.set_within(
+        "failed_logins_per_connection",
+        &mut limits.failed_logins_per_connection,
+        1..=u32::MAX,
+    );
     // RFC 5321 §4.5.3.1.4: 512; AUTH adds up to 12,288 (RFC 4954 §4).
     section.set_within("command_line_bytes", &mut limits.command_line_bytes, 1024..=64 << 10);
     size(section, "memory_bytes_per_message", &mut limits.memory_bytes_per_message, 16 << 10);

@@ -47,11 +47,12 @@ fn the_shipped_file_states_the_defaults() {
     }
 }
 
-/// A setting of the engine that no key sets could not be changed by anybody.
+/// A setting that no key sets could not be changed by anybody.
 #[test]
-fn every_setting_of_the_engine_has_a_key() {
+fn every_setting_of_engine_and_sessions_has_a_key() {
     let (_, _, asked) = Document::read(Path::new("x"), "", |root| read(root, Purpose::Replay));
-    let settings = format!("{:#?}", postern_scoring::Settings::default());
+    let engine = postern_scoring::Settings::default();
+    let settings = format!("{engine:#?}\n{:#?}", postern_smtp::Limits::default());
     let fields =
         settings.lines().filter_map(|line| line.trim().split_once(": ")).map(|(name, _)| name);
     let renamed = |name: &str| match name {
