@@ -54,9 +54,10 @@ pub(crate) struct Driver<G: Gate, P> {
     started: Instant,
     /// Fires at the machine's deadline or before it.
     timer: Pin<Box<Sleep>>,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// `None` once the machine knows that the server stops.
-    drain: Option<Duration>,
+    stop: Stop,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The machine knows that the server stops.
+    draining: bool,
 }
 
 /// What the machine waits for.
@@ -90,8 +91,9 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
             body: None,
             started,
             timer: Box::pin(sleep_until(started + first)),
-            stop: Box::pin(stop.token.cancelled_owned()),
-            drain: Some(stop.drain),
+            stopped: Box::pin(stop.token.clone().cancelled_owned()),
+            stop,
+            draining: false,
         }
     }
 
@@ -180,10 +182,9 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
         if let Poll::Ready(wait) = self.poll_read(context) {
             return Poll::Ready(wait);
         }
-        if let Some(drain) = self.drain
-            && self.stop.as_mut().poll(context).is_ready()
-        {
-            self.drain = None;
+        if !self.draining && self.stopped.as_mut().poll(context).is_ready() {
+            self.draining = true;
+            let drain = self.stop.drain;
             let now = self.started.elapsed();
             let busy_until = now + BUSY_WHILE_STOPPING.min(drain / 2);
             self.machine.drain(QUIET_WHILE_STOPPING, busy_until, now + drain / 10 * 9);
@@ -221,7 +222,7 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
             }
             std::task::ready!(self.timer.as_mut().poll(context));
             if self.machine.expire(self.started.elapsed()) {
-                if self.drain.is_some() {
+                if !self.draining {
                     self.shared.tally.timed_out.fetch_add(1, Ordering::Relaxed);
                 }
                 return Poll::Ready(Ok(Wait::Close));
@@ -292,9 +293,10 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
     async fn start_tls(&mut self) -> io::Result<()> {
         // A certificate that was reloaded meanwhile is the one to show.
         let live = self.shared.live.load_full();
-        let config = live.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
-        let secured = self.stream.secure(config, live.settings.limits.handshake_timeout).await;
-        let secured = secured.inspect_err(|error| {
+        let tls = live.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
+        let handshake =
+            self.stop.within(live.settings.limits.handshake_timeout, self.stream.secure(tls));
+        let secured = Box::pin(handshake).await.inspect_err(|error| {
             self.shared.tally.handshake_failed(&self.connection, error);
         })?;
         self.machine.secured(self.started.elapsed());

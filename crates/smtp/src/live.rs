@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tls::{self, Tls};
+use crate::{BindError, Limits, Settings, TlsMode};
 use postern_wire::server;
-use rustls::ServerConfig;
-
-use crate::{BindError, Limits, Settings, TlsMode, tls};
 
 /// Settings and what was made of them.
 pub(crate) struct Live {
     pub(crate) settings: Settings,
     /// Certificates loaded.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     /// For the machine of a session.
     calm: Arc<server::Settings>,
     /// The same with short waits, for sessions that begin when places get scarce.

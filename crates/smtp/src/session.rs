@@ -28,6 +28,29 @@ pub(crate) struct Stop {
     pub(crate) drain: Duration,
 }
 
+impl Stop {
+    /// What a client has to do before the dialogue begins: within `limit`, and within a moment
+    /// when the server stops.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        opening: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        let stopped = async {
+            self.token.cancelled().await;
+            tokio::time::sleep(OPENING_WHILE_STOPPING).await;
+        };
+        tokio::select! {
+            biased;
+            opened = tokio::time::timeout(limit, opening) => opened?,
+            () = stopped => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+/// For handshakes and PROXY headers while the server stops.
+const OPENING_WHILE_STOPPING: Duration = Duration::from_secs(2);
+
 /// Serves one connection.
 pub(crate) async fn session<G: Gate>(
     shared: Arc<Shared<G>>,
@@ -38,7 +61,7 @@ pub(crate) async fn session<G: Gate>(
 ) {
     let live = shared.live.load_full();
     let listener = bound.listener.load_full();
-    let admitted = admit(&shared, &live, &bound, &listener, &mut stream, peer).await;
+    let admitted = admit(&shared, &live, &bound, &listener, &mut stream, peer, &stop).await;
     let Some((connection, _place)) = admitted else { return };
     // Each write is a whole answer: there is nothing to wait for.
     let _ = stream.set_nodelay(true);
@@ -53,6 +76,7 @@ async fn admit<G: Gate>(
     listener: &Listener,
     stream: &mut TcpStream,
     peer: SocketAddr,
+    stop: &Stop,
 ) -> Option<(Connection, Place)> {
     let limits = &live.settings.limits;
     let mut place = match shared.tally.admit(limits) {
@@ -68,12 +92,12 @@ async fn admit<G: Gate>(
     };
     let mut connection = Connection { client: peer, local, peer: peer.ip() };
     if listener.proxy {
-        let header = tokio::time::timeout(limits.handshake_timeout, proxy::read(stream));
+        let header = stop.within(limits.handshake_timeout, proxy::read(stream));
         match Box::pin(header).await {
-            Ok(Ok(Some((client, ours)))) => (connection.client, connection.local) = (client, ours),
-            Ok(Ok(None)) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::info!(%peer, "no PROXY header where one is expected");
+            Ok(Some((client, ours))) => (connection.client, connection.local) = (client, ours),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::info!(%peer, %error, "no PROXY header where one is expected");
                 return None;
             }
         }
@@ -99,8 +123,9 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
     let limits = &live.settings.limits;
     let mut secured = None;
     if listener.tls == TlsMode::Implicit {
-        let Some(config) = live.tls.clone() else { return };
-        match stream.secure(config, limits.handshake_timeout).await {
+        let Some(tls) = live.tls.clone() else { return };
+        let handshake = stop.within(limits.handshake_timeout, stream.secure(tls));
+        match Box::pin(handshake).await {
             Ok(shown) => secured = Some(shown),
             Err(error) => return shared.tally.handshake_failed(&connection, &error),
         }

@@ -2,17 +2,16 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::{Secured, certificate};
+use crate::Secured;
+use crate::tls::Tls;
 
 /// What a session runs over: a socket, or a pipe in tests.
 pub(crate) trait Pipe: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -28,18 +27,13 @@ pub(crate) enum Stream<P> {
 
 impl<P: Pipe> Stream<P> {
     /// Shakes hands. After an error nothing can be said any more.
-    pub(crate) async fn secure(
-        &mut self,
-        config: Arc<ServerConfig>,
-        limit: Duration,
-    ) -> io::Result<Secured> {
+    pub(crate) async fn secure(&mut self, tls: Tls) -> io::Result<Secured> {
         let Self::Plain(pipe) = std::mem::replace(self, Self::Gone) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let handshake = Box::pin(timeout(limit, TlsAcceptor::from(config).accept(pipe)));
-        let tls = handshake.await??;
-        let secured = describe(tls.get_ref().1);
-        *self = Self::Tls(Box::new(tls));
+        let stream = Box::pin(TlsAcceptor::from(tls.config.clone()).accept(pipe)).await?;
+        let secured = tls.describe(stream.get_ref().1);
+        *self = Self::Tls(Box::new(stream));
         Ok(secured)
     }
 
@@ -81,23 +75,5 @@ impl<P: Pipe> Stream<P> {
 
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
-    }
-}
-
-fn describe(tls: &rustls::ServerConnection) -> Secured {
-    Secured {
-        version: match tls.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            _ => "TLSv1.3",
-        },
-        cipher: tls
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str())
-            .unwrap_or("unknown")
-            .to_owned(),
-        certificate: tls
-            .peer_certificates()
-            .and_then(|chain| chain.first())
-            .and_then(|leaf| certificate::subject(leaf)),
     }
 }

@@ -3,37 +3,40 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, ServerConnection,
+    SignatureScheme,
+};
 
-use crate::{BindError, TlsFiles};
+use crate::{BindError, Secured, TlsFiles, certificate};
+
+/// How we shake hands, and whom we know by certificate.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ServerConfig>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
 
 /// Loads certificate, key and client CA. TLS 1.2 and 1.3 only (RFC 8996); sessions resume from
 /// tickets or memory, never with early data, since 0-RTT octets can be replayed.
-pub(crate) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, BindError> {
+pub(crate) fn load(files: &TlsFiles) -> Result<Tls, BindError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| {
         problem(&files.key, format!("{e}; it must hold one private key in PEM form"))
     })?;
-    let builder = ServerConfig::builder_with_provider(provider.clone())
+    let clients = files.client_ca.as_deref().map(clients).transpose()?;
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| problem(&files.certificate, e.to_string()))?;
-    let builder = match &files.client_ca {
+    let builder = match &clients {
         None => builder.with_no_client_auth(),
-        Some(path) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|e| problem(path, e.to_string()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|e| problem(path, e.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(clients) => builder.with_client_cert_verifier(Arc::new(Curious(clients.clone()))),
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|e| {
         problem(&files.certificate, format!("{e}; certificate and key must belong together"))
@@ -42,13 +45,88 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, BindError> {
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
         .map_err(|e| problem(&files.key, e.to_string()))?;
     config.max_early_data_size = 0;
-    Ok(Arc::new(config))
+    Ok(Tls { config: Arc::new(config), clients })
 }
 
-impl TlsFiles {
-    /// Whether certificate, key and client CA can be read and used together.
-    pub fn check(&self) -> Result<(), BindError> {
-        load(self).map(drop)
+impl Tls {
+    /// What a finished handshake showed. The certificate is checked now, also of a session that was
+    /// resumed: it may have expired meanwhile.
+    pub(crate) fn describe(&self, tls: &ServerConnection) -> Secured {
+        let suite = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+        Secured {
+            version: match tls.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "TLSv1.3",
+            },
+            cipher: suite.unwrap_or("unknown").to_owned(),
+            certificate: tls.peer_certificates().and_then(|chain| self.subject(chain)),
+        }
+    }
+
+    fn subject(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
+        let (leaf, intermediates) = chain.split_first()?;
+        let clients = self.clients.as_ref()?;
+        clients.verify_client_cert(leaf, intermediates, UnixTime::now()).ok()?;
+        certificate::subject(leaf)
+    }
+}
+
+fn clients(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, BindError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|e| problem(path, e.to_string()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|e| problem(path, e.to_string()))
+}
+
+/// Asks for a certificate and takes any, as long as the client holds its key: mail servers show
+/// whichever they have, and one of another authority is no reason to break their mail. It only
+/// names nobody; [`Tls::describe`] checks.
+#[derive(Debug)]
+struct Curious(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Curious {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 
