@@ -38,6 +38,7 @@ pub(crate) async fn accept<G: Gate>(
         }
     };
     let mut spare = Spare::new();
+    let mut failing = false;
     loop {
         tokio::select! {
             biased;
@@ -45,9 +46,15 @@ pub(crate) async fn accept<G: Gate>(
             () = bound.gone.cancelled() => break,
             Some(_) = sessions.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => start(&mut sessions, stream, peer),
+                Ok((stream, peer)) => {
+                    failing = false;
+                    start(&mut sessions, stream, peer);
+                }
                 Err(error) => {
-                    tracing::warn!(address = %bound.address, %error, "accept failed");
+                    // Once for all that fail in a row: a log that grows by itself is a fault more.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(address = %bound.address, %error, "accept failed");
+                    }
                     if !spare.turn_away(&listener) {
                         tokio::time::sleep(PAUSE).await;
                     }

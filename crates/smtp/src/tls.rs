@@ -48,6 +48,13 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, BindError> {
     Ok(Tls { config: Arc::new(config), clients })
 }
 
+impl TlsFiles {
+    /// Whether the files can be used and belong together; the error names the one that cannot.
+    pub fn check(&self) -> Result<(), BindError> {
+        load(self).map(drop)
+    }
+}
+
 impl Tls {
     /// What a finished handshake showed. The certificate is checked now, also of a session that was
     /// resumed: it may have expired meanwhile.
