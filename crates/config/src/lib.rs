@@ -6,6 +6,7 @@
 mod check;
 mod config;
 mod directory;
+mod document;
 mod errors;
 mod load;
 mod passwords;

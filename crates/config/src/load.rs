@@ -12,8 +12,9 @@ use crate::config::{
     AdminSettings, Config, CustomersSettings, HandoffMode, LogFormat, LogSettings, Mode, Peer,
     PeerIdentity, Unjudged, Unknown,
 };
+use crate::document::Document;
 use crate::errors::{Errors, Problem};
-use crate::section::{Document, Section};
+use crate::section::Section;
 use crate::value::choice;
 
 mod pools;

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::section::{Shown, nearest};
+use crate::document::nearest;
+use crate::section::Shown;
 
 /// Why a value cannot be read; `what` goes on after the key's name.
 pub(crate) struct Wrong {

@@ -6,7 +6,8 @@ use postern_mail::Points;
 use postern_scoring::{RuleMode, RuleSetting, Settings, Tier};
 
 use super::{DAY, HOUR, MINUTE, MOMENT, SECOND};
-use crate::section::{Section, nearest};
+use crate::document::nearest;
+use crate::section::Section;
 use crate::value::choice;
 
 /// Reads what concerns the engine; `limits` is already open, the rest lies beside it.

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::section::Asked;
+use crate::document::Asked;
 
 fn try_load(text: &str, purpose: Purpose) -> Result<Config, Errors> {
     let dir = tempfile::tempdir().unwrap();
@@ -294,6 +294,14 @@ fn each_mistake_has_its_place_and_its_remedy() {
         (
             "[pool.b]\nservers = [\"a\"]\n",
             "2:11 `servers` has \"a\"; a server is written \"host:port\"",
+        ),
+        (
+            "[rules.account_threats]\npoints = 1\n",
+            "1:8 `account_threats` is no rule; did you mean `ACCOUNT_THREAT`?",
+        ),
+        (
+            "span = \"3m\"\n",
+            "1:1 there is no key `span` at the top of the file; config/postern.toml explains every key",
         ),
         ("[rules.no_such_rule]\npoints = 1\n", "1:8 `no_such_rule` is no rule; "),
         ("[hold]\nspan = \"20m\"\n", "2:8 `span` is longer than `span_max`; choose a shorter one"),
