@@ -1,8 +1,8 @@
 //! Campaigns: messages that are nearly the same, whoever sent them.
 //!
-//! A message belongs to the campaign whose first member it is most alike. Lookup is by bands of the
-//! sketch, in bounded memory. Being of a campaign is no guilt: what counts is whose, and what
-//! became of it.
+//! A message belongs to the campaign whose first member it is most alike; campaigns between which a
+//! message stands become one, under the name of the older. Lookup is by bands of the sketch, in
+//! bounded memory. Being of a campaign is no guilt: what counts is whose, and what became of it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -47,6 +47,8 @@ pub(crate) struct Campaign {
     pub(crate) fates: Fates,
     /// A person's word: spam or not, until when.
     pub(crate) verdict: Option<(bool, Timestamp)>,
+    /// The older campaign that it became a part of.
+    merged: Option<Number>,
 }
 
 /// Campaigns of one band; a band of many is one that means nothing (greetings).
@@ -57,20 +59,27 @@ const YOUNG_MAX: usize = 32;
 impl Campaigns {
     /// The campaign of a sketch: an old one, or a new one.
     pub(crate) fn join(&mut self, sketch: &Sketch, now: Timestamp, settings: &Settings) -> Number {
-        let mut best: Option<(u32, Number)> = None;
+        let mut alike: Vec<Number> = Vec::new();
         for band in sketch.bands() {
             for number in self.bands.get(&band).into_iter().flatten() {
                 let Some(campaign) = self.all.get(number) else { continue };
-                let alike = campaign.sketch.alike_percent(sketch);
-                // Of equally alike ones the oldest: the order of lookup must not decide.
-                let better = best
-                    .is_none_or(|(most, first)| alike > most || (alike == most && *number < first));
-                if alike >= settings.alike_percent && better {
-                    best = Some((alike, *number));
+                if campaign.sketch.alike_percent(sketch) >= settings.alike_percent {
+                    alike.extend(self.root(*number));
                 }
             }
         }
-        let number = best.map_or_else(|| self.found(sketch, now), |(_, number)| number);
+        // The oldest, so that the order of lookup does not decide.
+        alike.sort_unstable();
+        alike.dedup();
+        let number = match alike.split_first() {
+            None => self.found(sketch, now),
+            Some((oldest, younger)) => {
+                for number in younger {
+                    self.merge(*number, *oldest);
+                }
+                *oldest
+            }
+        };
         if let Some(campaign) = self.all.get_mut(&number) {
             campaign.messages += 1;
             campaign.seen = now;
@@ -107,6 +116,7 @@ impl Campaigns {
             case: None,
             fates: Fates::default(),
             verdict: None,
+            merged: None,
         };
         self.all.insert(number, campaign);
         self.order.push_back((now, number));
@@ -132,9 +142,38 @@ impl Campaigns {
         }
     }
 
-    /// By number.
+    /// By number, or the one that it became a part of.
     pub(crate) fn get(&mut self, number: Number) -> Option<&mut Campaign> {
-        self.all.get_mut(&number)
+        let root = self.root(number)?;
+        self.all.get_mut(&root)
+    }
+
+    fn root(&self, mut number: Number) -> Option<Number> {
+        // Numbers fall along the way, so this ends.
+        while let Some(merged) = self.all.get(&number)?.merged {
+            number = merged;
+        }
+        Some(number)
+    }
+
+    /// Makes a campaign a part of an older one. Verdicts are not mixed: a person spoke of one.
+    fn merge(&mut self, number: Number, into: Number) {
+        let Some(part) = self.all.get(&number) else { return };
+        if part.verdict.is_some() || self.all.get(&into).is_none_or(|c| c.verdict.is_some()) {
+            return;
+        }
+        let part = part.clone();
+        if let Some(part) = self.all.get_mut(&number) {
+            part.merged = Some(into);
+        }
+        if let Some(whole) = self.all.get_mut(&into) {
+            whole.messages += part.messages;
+            whole.condemned = whole.condemned.saturating_add(part.condemned);
+            whole.case = whole.case.or(part.case);
+            for who in &part.young {
+                whole.sent_by_young(who);
+            }
+        }
     }
 }
 
@@ -178,7 +217,7 @@ mod tests {
         for n in 0..500_u64 {
             let words: Vec<String> = (0..20)
                 .map(|i| {
-                    format!("w{}x", (b'a' + i) as char).repeat(1 + n as usize % 7)
+                    format!("word{}x", (b'a' + i) as char).repeat(1 + n as usize % 7)
                         + &"y".repeat(n as usize / 7)
                 })
                 .collect();

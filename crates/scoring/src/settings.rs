@@ -157,6 +157,9 @@ pub struct Hold {
     pub span_max: Duration,
     /// Time between two probes while in doubt; two minutes bring most answers on the last one.
     pub probe_span: Duration,
+    /// Points of other evidence up to which a fast stream goes free at the end of the first span
+    /// without any news of its mail: weak signs never act alone.
+    pub doubt_points: Points,
     /// Recipients whose mail is let go as a probe while in doubt. Four, twice, so that with a new
     /// origin's burst of 10 fewer than 20 escape.
     pub probe_recipients: u32,
@@ -180,6 +183,7 @@ impl Default for Hold {
             span: Duration::from_secs(180),
             span_max: Duration::from_secs(900),
             probe_span: Duration::from_secs(120),
+            doubt_points: Points::from_hundredths(120),
             probe_recipients: 4,
             probes: 2,
             new_percent: 50,
@@ -341,7 +345,8 @@ impl Default for Notices {
 /// Messages that are nearly the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaigns {
-    /// Likeness of two messages' sketches from which they are of one campaign, in percent.
+    /// Likeness of two messages' sketches from which they are of one campaign, in percent of their
+    /// words. 28: variants of one template share a third, letters of one language a twentieth.
     pub alike_percent: u32,
     /// Young contracts with one text from which it is suspect. Five: an agency sets up a handful of
     /// sites, but as one reseller's customers, who count once.
@@ -357,7 +362,7 @@ pub struct Campaigns {
 impl Default for Campaigns {
     fn default() -> Self {
         Self {
-            alike_percent: 40,
+            alike_percent: 28,
             young_contracts: 5,
             kept_max: 200_000,
             condemned_messages: 3,

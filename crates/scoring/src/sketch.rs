@@ -1,44 +1,42 @@
-//! A message's sketch: minimal hashes of its text's word pairs and
-//! longer words. The share of equal places in two
+//! A message's sketch: minimal hashes of its text's words. The share of equal places in two
 //! sketches estimates how alike the texts are (Broder, "On the resemblance and containment of
 //! documents", 1997).
 //!
-//! Words are made plain first: what a template fills in (numbers, tokens, links, addresses) is
-//! collapsed, so that the copies of one mailing look the same.
+//! Single words, not pairs: spammers' templates change the words between. Words are made plain
+//! first: what a template fills in (numbers, tokens, links, addresses) is collapsed, so that the
+//! copies of one mailing look the same.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Places of a sketch. 24: the estimate errs by a tenth, a lookup costs a microsecond.
-pub(crate) const PLACES: usize = 24;
+/// Places of a sketch. 32: the estimate errs by a twelfth, a lookup costs a microsecond.
+pub(crate) const PLACES: usize = 32;
 
-/// A sketch.
+/// A sketch; of each minimal hash 16 bits, which is enough to tell equal from different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Sketch([u32; PLACES]);
+pub struct Sketch([u16; PLACES]);
 
 /// Fewer words say too little to be told from others' mail.
 const WORDS_MIN: usize = 6;
 /// Further words are quotations and small print.
 const WORDS_MAX: usize = 300;
+/// Shorter words are in every text of a language.
+const TELLING_OCTETS: usize = 4;
 
 impl Sketch {
     /// Of a subject and a text; `None` where there are too few words.
     pub(crate) fn of(subject: &str, text: &str) -> Option<Self> {
-        let mut places = [u32::MAX; PLACES];
-        let (mut before, mut count) = (0_u64, 0);
+        let mut least = [u64::MAX; PLACES];
+        let mut count = 0;
         for word in subject.split_whitespace().chain(text.split_whitespace()).take(WORDS_MAX) {
-            let Some(hash) = plain_hash(word) else { continue };
-            if count > 0 {
-                sink(&mut places, mix(before.wrapping_mul(31).wrapping_add(hash)));
-            }
-            if word.len() >= TELLING_OCTETS {
-                sink(&mut places, hash);
-            }
-            before = hash;
+            let Some(feature) = plain_hash(word) else { continue };
             count += 1;
+            for (place, seed) in least.iter_mut().zip(SEEDS) {
+                *place = (*place).min(mix(feature ^ seed));
+            }
         }
-        (count >= WORDS_MIN).then_some(Self(places))
+        (count >= WORDS_MIN).then(|| Self(least.map(|hash| hash as u16)))
     }
 
     /// How alike, in percent.
@@ -52,16 +50,7 @@ impl Sketch {
         self.0
             .chunks_exact(2)
             .enumerate()
-            .map(|(i, pair)| mix(u64::from(pair[0]) << 32 | u64::from(pair[1])) ^ (i as u64) << 58)
-    }
-}
-
-/// Longer words stand for themselves too: templates change the words between them.
-const TELLING_OCTETS: usize = 6;
-
-fn sink(places: &mut [u32; PLACES], feature: u64) {
-    for (place, seed) in places.iter_mut().zip(SEEDS) {
-        *place = (*place).min((mix(feature ^ seed) >> 32) as u32);
+            .map(|(i, pair)| mix(u64::from(pair[0]) << 16 | u64::from(pair[1]) | (i as u64) << 32))
     }
 }
 
@@ -81,7 +70,7 @@ fn plain_hash(word: &str) -> Option<u64> {
         let all = word.chars().all(|c| !c.is_alphabetic());
         return Some(if all { 3 } else { 4 });
     }
-    Some(xxh3_64_with_seed(word.to_lowercase().as_bytes(), 0) | 8)
+    (word.len() >= TELLING_OCTETS).then(|| xxh3_64_with_seed(word.to_lowercase().as_bytes(), 0) | 8)
 }
 
 /// The finaliser of MurmurHash3, which spreads every bit over all.

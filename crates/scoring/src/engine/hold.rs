@@ -158,7 +158,8 @@ impl Engine {
         if balance.condemns(&settings) {
             return End::Guilty;
         }
-        if fates <= 0 && other + fresh <= 0 || allowed && balance.total <= 0 {
+        let doubt = if other > settings.hold.doubt_points.hundredths() { other + fresh } else { 0 };
+        if fates <= 0 && doubt <= 0 || allowed && balance.total <= 0 {
             return End::Free;
         }
         if waited >= settings.hold.span_max && balance.holds(&settings) {

@@ -239,13 +239,14 @@ impl Engine {
         let tier = mail.tier;
         let sums = mail.origin_sums;
         let now = mail.now;
-        let evidence = &std::sync::Arc::clone(&self.settings).evidence;
+        let settings = std::sync::Arc::clone(&self.settings);
+        let doubtful = settings.ladder.family_points.hundredths();
         let stream = self.stream(mail);
         let peak = stream.peak_hour.saturating_mul(2);
         let hour = tier.recipients_hour.max(peak);
         let day = tier.recipients_day.max(peak.saturating_mul(10));
         let clean = stream.fates.past >= PAST_ENOUGH
-            && stream.fates.points(now, evidence).hundredths() <= 0;
+            && stream.fates.points(now, &settings.evidence).hundredths() < doubtful;
         if sums.hour <= hour && sums.day <= day || clean || mail.counted == 0 {
             return None;
         }
