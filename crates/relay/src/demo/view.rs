@@ -143,14 +143,7 @@ impl View {
     }
 
     async fn commands(&self, config: &Path, victim: &str) -> Vec<String> {
-        let postern = std::env::current_exe().ok();
-        let here = std::env::current_dir().ok();
-        let postern = postern.as_deref().map_or_else(
-            || "postern".into(),
-            |path| {
-                here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).to_string_lossy()
-            },
-        );
+        let postern = own_name();
         let config = config.display();
         let one = Selector {
             customer: Some(CustomerId::new(victim)),
@@ -164,6 +157,17 @@ impl View {
             "quarantine refuse --customer {victim} --reason 'site was hacked' --dry-run"
         ));
         verbs.iter().map(|verb| format!("{postern} {verb} --config {config}")).collect()
+    }
+}
+
+/// How this program is called from the present folder.
+fn own_name() -> String {
+    let (Ok(program), Ok(here)) = (std::env::current_exe(), std::env::current_dir()) else {
+        return "postern".to_owned();
+    };
+    match program.strip_prefix(here) {
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => program.display().to_string(),
     }
 }
 
