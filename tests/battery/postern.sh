@@ -1,10 +1,9 @@
 #!/bin/sh
 # Runs the relay for the battery.  postern.sh start|stop|kill|reload|upgrade|pids|queue|held|spool|unspool|snapshot|restore
-# POSTERN: the binary (default: postern in PATH). BATTERY_WORK: folder for config, data and log (default /tmp/postern-battery).
+# POSTERN: the binary (default: postern in PATH). BATTERY_WORK: folder for config, data and log (default by offset).
 # "spool" (root, once) puts the data folder on a 96 MB ext4 image and prints the line to export: it lets the disk-full and
 # power-loss cases run. From the battery's own target; postern.toml.in says what is ours.
-P=${POSTERN:-postern}; W=${BATTERY_WORK:-/tmp/postern-battery}; O=${BATTERY_OFFSET:-0}; D=$(cd "$(dirname "$0")" && pwd)
-[ "$O" = 0 ] || W=$W-$O
+P=${POSTERN:-postern}; O=${BATTERY_OFFSET:-0}; W=${BATTERY_WORK:-/tmp/postern-battery-$O}; D=$(cd "$(dirname "$0")" && pwd)
 PID=$W/relay.pid; IMG=$W/spool.img
 alive() { [ -f "$PID" ] && kill -0 "$(cat "$PID")" 2>/dev/null; }
 setup() {
