@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use postern_mail::Timestamp;
@@ -30,8 +31,10 @@ pub struct JournalEntry<'a, T: Serialize> {
 /// Where lines go.
 #[derive(Debug)]
 pub struct Journal {
-    lines: SyncSender<Line>,
+    /// `None` while it is being dropped.
+    lines: Option<SyncSender<Line>>,
     dropped: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -48,10 +51,10 @@ impl Journal {
         let dropped = Arc::new(AtomicU64::new(0));
         let mut writer =
             Writer { dir, max_age, dropped: dropped.clone(), day: None, buffer: Vec::new() };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver))?;
-        Ok(Self { lines, dropped })
+        Ok(Self { lines: Some(lines), dropped, thread: Some(thread) })
     }
 
     /// Appends a line without waiting.
@@ -61,7 +64,8 @@ impl Journal {
             return;
         };
         text.push(b'\n');
-        if self.lines.try_send(Line { at: entry.at, text }).is_err() {
+        let line = Line { at: entry.at, text };
+        if self.lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -69,6 +73,17 @@ impl Journal {
     /// Lines that were lost since start.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits until what was appended is written.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.lines = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was printed by then; nothing is left to be told.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -162,4 +177,57 @@ fn delete_before(dir: &Path, oldest: &str) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Said {
+        what: &'static str,
+    }
+
+    fn entry(at: u64, what: &'static str) -> JournalEntry<'static, Said> {
+        JournalEntry { at: Timestamp::from_millis(at), event: "test", what: Said { what } }
+    }
+
+    #[test]
+    fn a_file_a_day_and_old_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("journal");
+        let day = 86_400_000;
+        let start = 1_795_554_000_000;
+        std::fs::create_dir_all(&dir).unwrap();
+        for name in ["2026-11-16.jsonl", "2026-11-20.jsonl", "notes.txt"] {
+            std::fs::write(dir.join(name), "old\n").unwrap();
+        }
+        let journal = Journal::start(dir.clone(), Duration::from_secs(7 * 86_400)).unwrap();
+        journal.append(&entry(start, "a"));
+        journal.append(&entry(start, "b"));
+        journal.append(&entry(start + day, "c"));
+        drop(journal);
+        let mut names: Vec<_> = std::fs::read_dir(&dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let expect = ["2026-11-20.jsonl", "2026-11-24.jsonl", "2026-11-25.jsonl", "notes.txt"];
+        assert_eq!(names, expect);
+        let text = std::fs::read_to_string(dir.join("2026-11-24.jsonl")).unwrap();
+        let line = |what| format!("{{\"at\":{start},\"event\":\"test\",\"what\":\"{what}\"}}\n");
+        assert_eq!(text, line("a") + &line("b"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("journal");
+        let journal = Journal::start(dir.clone(), Duration::from_secs(86_400)).unwrap();
+        std::fs::remove_dir(&dir).unwrap();
+        journal.append(&entry(1, "a"));
+        let dropped = journal.dropped.clone();
+        drop(journal);
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
 }

@@ -13,6 +13,8 @@ mod runner;
 mod schedule;
 mod settings;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use error::{KeepError, OpenError, StoreError};
 pub use event::{Notices, QueueEvent, What};

@@ -141,9 +141,7 @@ impl Queue {
         notices: Arc<dyn Notices>,
         shutdown: CancellationToken,
     ) {
-        if self.0.notices.set(notices.clone()).is_err() {
-            warn!("the queue is run a second time; notices go where they went before");
-        }
+        self.tell(notices.clone());
         let oldest = self.0.clock.now().millis().saturating_sub(RELEASES_MAX_AGE_MILLIS);
         let oldest = Timestamp::from_millis(oldest);
         let forgotten = self.0.store.write(move |c, _| store::forget_releases(c, oldest)).await;
@@ -151,6 +149,13 @@ impl Queue {
             warn!(%error, "old release records stay");
         }
         Runner::new(self.0.clone(), deliver, notices).run(shutdown).await;
+    }
+
+    /// From now on it is known where notices go.
+    pub(crate) fn tell(&self, notices: Arc<dyn Notices>) {
+        if self.0.notices.set(notices).is_err() {
+            warn!("the queue is run a second time; notices go where they went before");
+        }
     }
 
     /// What waits and fits, oldest first.
@@ -218,22 +223,26 @@ impl Queue {
         Ok(released)
     }
 
-    /// A person gives waiting mail back with a notice; says which. What is being handed on right
-    /// now is left out.
+    /// A person gives mail back with a notice; says which. Held and quarantined mail, or what is in
+    /// the states that the selector names; what is being handed on right now is left out.
     pub async fn refuse(
         &self,
         selector: &Selector,
         act: &PersonAct,
     ) -> Result<Vec<MessageId>, StoreError> {
         let mut limit = selector.limit.unwrap_or(usize::MAX);
+        let states = if selector.states.is_empty() { KEPT_BACK } else { WAITING };
         if act.dry_run {
-            return self.ids(self.fitting(selector, WAITING), limit).await;
+            return self.ids(self.fitting(selector, states), limit).await;
         }
         let notices = self.0.notices.wait().await.clone();
+        // The notices themselves come after it, and would fit.
+        let newest = self.0.store.read(store::newest).await?;
         let (mut refused, mut last_row) = (Vec::new(), 0);
         while limit > 0 {
-            let mut condition = self.fitting(selector, WAITING);
+            let mut condition = self.fitting(selector, states);
             condition.and("queue.row > ?", last_row);
+            condition.and("queue.row <= ?", newest);
             let (shared, now) = (self.0.store.shared.clone(), self.0.clock.now());
             let portion = limit.min(REFUSALS_AT_ONCE);
             let (claims, last) = self
@@ -394,6 +403,11 @@ impl Queue {
     /// The record of all mail.
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
     }
 
     /// What `selector` names, in these states only.

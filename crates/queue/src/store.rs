@@ -30,11 +30,13 @@ pub(crate) use self::acts::{PORTION, Release, audit, audit_log, forget_releases,
 pub(crate) use self::acts::{quarantine, release};
 use self::appender::{Append, Appender, Placed};
 use self::database::Database;
+#[cfg(test)]
+pub(crate) use self::disk::DiskFile;
 pub(crate) use self::disk::{Disk, RealDisk};
 pub(crate) use self::effects::{Effects, Shared};
 use self::record::Stored;
 use self::rows::NewRow;
-pub(crate) use self::rows::{BadRow, Record, count, ids, line_of, list};
+pub(crate) use self::rows::{BadRow, Record, count, ids, line_of, list, newest};
 use self::segments::Segments;
 pub(crate) use self::select::{Condition, number};
 pub(crate) use self::work::{Claim, Claimed, Conclusion, Sendable, claim, claim_due};

@@ -1,1 +1,316 @@
-//! Tests.
+//! The queue with an upstream of its own, on tokio's paused clock.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use postern_mail::{BatchId, CaseId, Hit, MessageId, Points};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::testing::{Bench, Listener, Taken, Upstream, mail, octets};
+use crate::{
+    Delivery, KeepState, Later, Outcome, PersonAct, Progress, Queue, Selector, State, What,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Running {
+    listener: Arc<Listener>,
+    upstream: Upstream,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+fn run(queue: &Queue, upstream: Upstream) -> Running {
+    let (listener, stop) = (Arc::new(Listener::default()), CancellationToken::new());
+    let (queue, heard, stopped, to) =
+        (queue.clone(), listener.clone(), stop.clone(), upstream.clone());
+    let task = tokio::spawn(async move { queue.run_with(to, heard, stopped).await });
+    Running { listener, upstream, stop, task }
+}
+
+impl Running {
+    /// Turns the clock until nothing waits.
+    async fn until_empty(&self, bench: &Bench) -> Vec<Taken> {
+        bench.until_empty(SECOND).await;
+        self.upstream.taken()
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+
+    fn events(&self, id: MessageId) -> Vec<What> {
+        let events = self.listener.events.lock();
+        events.iter().filter(|(of, _)| *of == id).map(|(_, what)| what.clone()).collect()
+    }
+}
+
+fn act(bench: &Bench, dry_run: bool) -> PersonAct {
+    let (by, reason) = ("eve".to_owned(), "looked at it".to_owned());
+    PersonAct { by, reason, at: bench.now(), dry_run }
+}
+
+fn to(taken: &[Taken]) -> Vec<&str> {
+    let mut to: Vec<&str> = taken.iter().flat_map(|t| &t.to).map(String::as_str).collect();
+    to.sort_unstable();
+    to
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_recipient_ends_in_exactly_one_way() {
+    let bench = Bench::new();
+    let recipients = ["good@d.example", "never@d.example", "second@d.example"];
+    let id = bench.keep(1, "c1", &recipients, KeepState::Ready).await;
+    assert_eq!(bench.queue.counts().queued, 1);
+    let running = run(&bench.queue, Upstream::default());
+    let taken = running.until_empty(&bench).await;
+    let owner = "owner@c1.example";
+    assert_eq!(to(&taken), ["good@d.example", owner, "second@d.example"]);
+    assert_eq!(taken[0].octets, octets(1));
+    let notice = taken.iter().find(|t| t.to == [owner]).unwrap();
+    assert_eq!(notice.from, None);
+    let text = String::from_utf8(notice.octets.clone()).unwrap();
+    assert!(text.contains("Final-Recipient: rfc822; never@d.example\r\n"), "{text}");
+    assert!(!text.contains("good@"), "{text}");
+    let kinds: Vec<_> = running.events(id).iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 5, "forwarded, refused, deferred, bounced, forwarded: {kinds:?}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_upstream_takes_comes_back_after_its_age() {
+    let bench = Bench::with(|settings| settings.max_age = 600 * SECOND);
+    let id = bench.keep(1, "c1", &["stuck@d.example"], KeepState::Ready).await;
+    let start = bench.now();
+    let running = run(&bench.queue, Upstream::default());
+    bench.until_empty(10 * SECOND).await;
+    let taken = running.upstream.taken();
+    assert_eq!(to(&taken), ["owner@c1.example"]);
+    let text = String::from_utf8(taken[0].octets.clone()).unwrap();
+    assert!(text.contains("Status: 5.4.7\r\n") && text.contains("451 4.2.0 not now"), "{text}");
+    let age = bench.now().since(start);
+    assert!((590..630).contains(&age.as_secs()), "{age:?}");
+    // Waits of 2, 4, 8, 8, … seconds, jittered, looked at each ten seconds.
+    let tries = running.upstream.tries.load(Ordering::SeqCst);
+    assert!((30..=94).contains(&tries), "{tries}");
+    assert!(running.events(id).iter().any(|what| matches!(what, What::Expired { .. })));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_notice_about_a_notice_nor_where_none_is_wanted() {
+    let bench = Bench::new();
+    let mut notice = mail(bench.now(), 1, "c1", &["never@d.example"], KeepState::Ready);
+    notice.submission.envelope.mail_from = None;
+    let mut unwanted = mail(bench.now(), 2, "c1", &["never@d.example"], KeepState::Ready);
+    let never = postern_mail::DsnNotify { success: false, failure: false, delay: false };
+    unwanted.submission.envelope.recipients[0].dsn_notify = Some(never);
+    let ids = [notice.submission.id, unwanted.submission.id];
+    bench.queue.keep(notice).await.unwrap();
+    bench.queue.keep(unwanted).await.unwrap();
+    let running = run(&bench.queue, Upstream::default());
+    assert!(running.until_empty(&bench).await.is_empty());
+    for id in ids {
+        let told = running.events(id);
+        assert!(told.iter().any(|what| matches!(what, What::Unnotified { .. })), "{told:?}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_mail_leaves_at_its_time_with_a_release_record() {
+    let bench = Bench::new();
+    let until = bench.now().plus(Duration::from_secs(1800));
+    bench.keep(1, "c1", &["a@d.example"], KeepState::Held { until }).await;
+    bench.keep(2, "c1", &["b@d.example"], KeepState::Paced { until }).await;
+    assert_eq!((bench.queue.counts().held, bench.queue.counts().paced), (1, 1));
+    let running = run(&bench.queue, Upstream::default());
+    bench.turn(1799 * SECOND).await;
+    assert!(running.upstream.taken().is_empty());
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["a@d.example", "b@d.example"]);
+    assert!(bench.now().since(until) <= 3 * SECOND);
+    assert_eq!(releases(&bench).await, 1);
+    running.stop().await;
+}
+
+async fn releases(bench: &Bench) -> i64 {
+    let count = |c: &rusqlite::Connection| {
+        c.query_row("SELECT count(*) FROM releases", [], |row| row.get(0))
+    };
+    bench.queue.store().read(count).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_releases_and_refuses() {
+    let bench = Bench::new();
+    let let_go = bench.keep(1, "c1", &["a@d.example"], KeepState::Quarantined).await;
+    let given_back = bench.keep(2, "c2", &["b@d.example"], KeepState::Quarantined).await;
+    let running = run(&bench.queue, Upstream::default());
+    let one = Selector { ids: vec![let_go], ..Selector::default() };
+    let dry = bench.queue.release(&one, &act(&bench, true)).await.unwrap();
+    assert_eq!((dry, bench.queue.counts().quarantined), (vec![let_go], 2));
+    assert_eq!(bench.queue.release(&one, &act(&bench, false)).await.unwrap(), [let_go]);
+    let rest = bench.queue.refuse(&Selector::default(), &act(&bench, false)).await.unwrap();
+    assert_eq!(rest, [given_back]);
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["a@d.example", "owner@c2.example"]);
+    assert_eq!(releases(&bench).await, 1);
+    let log = bench.queue.audit_log(10).await.unwrap();
+    let acts: Vec<_> = log.iter().map(|e| (e.act.as_str(), e.by.as_str(), e.messages)).collect();
+    assert_eq!(acts, [("refuse", "eve", 1), ("refuse", "eve", 1), ("release", "eve", 1)]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_leaves_quarantine_without_a_release_record() {
+    let bench = Bench::new();
+    bench.keep(1, "c1", &["a@d.example"], KeepState::Quarantined).await;
+    for state in [0, 1, 2] {
+        let sql = format!("UPDATE queue SET state = {state}");
+        let forced = bench.queue.store().write(move |c, _| c.execute(&sql, [])).await;
+        assert!(forced.unwrap_err().to_string().contains("release record"));
+    }
+    let retried = bench.queue.retry_now(&Selector::default()).await.unwrap();
+    assert_eq!(retried, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_released_is_given_back() {
+    let bench = Bench::new();
+    let id = bench.keep(1, "c1", &["a@d.example"], KeepState::Quarantined).await;
+    let running = run(&bench.queue, Upstream::default());
+    bench.turn((7 * 86_400 - 5) * SECOND).await;
+    assert_eq!(bench.queue.counts().quarantined, 1);
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["owner@c1.example"]);
+    assert!(running.events(id).iter().any(|what| matches!(what, What::RefusedHere { .. })));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_released_in_a_row_or_quarantined_as_one() {
+    let bench = Bench::new();
+    let until = bench.now().plus(Duration::from_secs(600));
+    for (n, batch) in [(1, "b1"), (2, "b1"), (3, "b1"), (4, "b2"), (5, "b2")] {
+        let mut keep = mail(bench.now(), n, "c1", &["a@d.example"], KeepState::Held { until });
+        keep.decision.batch = Some(BatchId::new(batch));
+        bench.queue.keep(keep).await.unwrap();
+    }
+    let spread = Duration::from_secs(30);
+    let (b1, b2) = (BatchId::new("b1"), BatchId::new("b2"));
+    let from = bench.now();
+    let released = bench.queue.release_batch(&b1, from, spread).await.unwrap();
+    let hit = Hit { rule: "corroborated".into(), points: Points::from(5.0), why: "x".to_owned() };
+    let case = CaseId::new("case-1");
+    let quarantined = bench.queue.quarantine_batch(&b2, Some(&case), &[hit]).await.unwrap();
+    assert_eq!((released, quarantined), (3, 2));
+    let items = bench.queue.list(&Selector::default()).await.unwrap();
+    let dues: Vec<u64> = items[..3].iter().map(|i| i.due.since(bench.now()).as_secs()).collect();
+    assert!(
+        dues[0] <= 1 && (9..=10).contains(&dues[1]) && (19..=20).contains(&dues[2]),
+        "{dues:?}"
+    );
+    assert!(items[..3].iter().all(|item| item.state == State::Paced));
+    let by_case = Selector { case: Some(case.clone()), ..Selector::default() };
+    let by_rule = Selector { rule: Some("corroborated".to_owned()), ..Selector::default() };
+    for selector in [by_case, by_rule] {
+        let found = bench.queue.list(&selector).await.unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|i| i.state == State::Quarantined && i.decision.case.is_some()));
+    }
+    // A batch that was let go can still be stopped, as far as it has not left.
+    assert_eq!(bench.queue.quarantine_batch(&b1, None, &[]).await.unwrap(), 3);
+    assert_eq!(bench.queue.counts().quarantined, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_in_session_is_learned() {
+    let bench = Bench::new();
+    let recipients = ["a@d.example", "b@d.example", "c@d.example"];
+    let id = bench.keep(1, "c1", &recipients, KeepState::InFlight).await;
+    let running = run(&bench.queue, Upstream::default());
+    bench.turn(100 * SECOND).await;
+    assert!(running.upstream.taken().is_empty(), "it is still in flight elsewhere");
+    let later = Outcome::Later(Later::Trouble("reset".to_owned()));
+    let no = Outcome::Refused(postern_mail::Reply::new(550, 1, 1, "no"));
+    let outcomes = vec![Outcome::Accepted, later, no];
+    let delivery = Delivery { outcomes, server: None, reply: None };
+    bench.queue.settle(id, delivery).await.unwrap();
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["b@d.example", "owner@c1.example"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_one_customer_makes_no_other_wait() {
+    let bench = Bench::new();
+    for n in 0..300 {
+        bench.keep(n, "flood", &["a@d.example"], KeepState::Ready).await;
+    }
+    bench.keep(1000, "calm", &["b@d.example"], KeepState::Ready).await;
+    let slow = Duration::from_secs(1);
+    let running = run(&bench.queue, Upstream { slow, ..Upstream::default() });
+    let taken = running.until_empty(&bench).await;
+    let place = taken.iter().position(|t| t.customer == "calm").unwrap();
+    assert!(place < 10, "{place}");
+    assert_eq!(taken.len(), 301);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_stop_waits_for_what_runs() {
+    let bench = Bench::new();
+    bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    let slow = Duration::from_secs(10);
+    let running = run(&bench.queue, Upstream { slow, ..Upstream::default() });
+    bench.settle().await;
+    bench.turn(2 * SECOND).await;
+    bench.keep(2, "c2", &["b@d.example"], KeepState::InFlight).await;
+    running.stop.cancel();
+    bench.turn(7 * SECOND).await;
+    assert!(!running.task.is_finished());
+    let upstream = running.upstream.clone();
+    bench.turn(2 * SECOND).await;
+    running.stop().await;
+    assert_eq!(to(&upstream.taken()), ["a@d.example"]);
+    assert_eq!(bench.queue.counts().queued, 1, "recorded as done; the other one waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_message_is_set_aside_and_the_rest_leaves() {
+    let bench = Bench::new();
+    let bad = bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    bench.disk.damage();
+    bench.keep(2, "c1", &["b@d.example"], KeepState::Ready).await;
+    let running = run(&bench.queue, Upstream::default());
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["b@d.example"]);
+    assert_eq!(bench.queue.counts().damaged, 1);
+    let items = bench.queue.list(&Selector::default()).await.unwrap();
+    assert_eq!((items[0].submission.id, items[0].state), (bad, State::Damaged));
+    assert!(bench.queue.find(bad).await.is_err());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_now_does_not_wait_for_its_time() {
+    let bench = Bench::with(|settings| settings.retry = vec![Duration::from_secs(1000)]);
+    let upstream = Upstream::default();
+    upstream.down.store(true, Ordering::SeqCst);
+    let id = bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    let running = run(&bench.queue, upstream.clone());
+    bench.settle().await;
+    let item = bench.queue.find(id).await.unwrap().unwrap().0;
+    assert_eq!(item.progress, [Progress::Pending(Some("connection refused".to_owned()))]);
+    assert_eq!(item.attempts, 1);
+    upstream.down.store(false, Ordering::SeqCst);
+    let before = bench.now();
+    assert_eq!(bench.queue.retry_now(&Selector::default()).await.unwrap(), 1);
+    running.until_empty(&bench).await;
+    assert!(bench.now().since(before) <= SECOND);
+    running.stop().await;
+}

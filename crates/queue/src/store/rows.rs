@@ -254,6 +254,11 @@ pub(crate) fn count(connection: &Connection, condition: &Condition) -> rusqlite:
     statement.query_row(condition.parameters().as_slice(), |row| unsigned(row, 0))
 }
 
+/// The last row there is.
+pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(row), 0) FROM queue", [], |row| row.get(0))
+}
+
 /// The ids of those that fit, oldest first.
 pub(crate) fn ids(
     connection: &Connection,
