@@ -6,18 +6,31 @@
 
 /// The common name; else the first DNS or e-mail name.
 pub(crate) fn subject(certificate: &[u8]) -> Option<String> {
+    let fields = fields(certificate)?;
+    common_name(fields.subject)
+        .or_else(|| alternatives(&fields).find_map(|(_, name)| printable(name)))
+}
+
+/// All DNS names, wildcards as they are written.
+pub(crate) fn dns_names(certificate: &[u8]) -> Vec<String> {
+    let Some(fields) = fields(certificate) else { return Vec::new() };
+    let dns = alternatives(&fields).filter(|(tag, _)| *tag == DNS);
+    dns.filter_map(|(_, name)| printable(name)).collect()
+}
+
+struct Fields<'d> {
+    subject: &'d [u8],
+    extensions: &'d [u8],
+}
+
+/// Optional version [0], then serial, signature, issuer, validity, subject; extensions in [3].
+fn fields(certificate: &[u8]) -> Option<Fields<'_>> {
     let (_, certificate, _) = element(certificate)?;
-    let (_, mut fields, _) = element(certificate)?;
-    let mut found = Vec::new();
-    while let Some((tag, content, rest)) = element(fields) {
-        found.push((tag, content));
-        fields = rest;
-    }
-    // Optional version [0] first, then serial, signature, issuer, validity, subject.
-    let skip = usize::from(found.first()?.0 == 0xa0);
-    let subject = found.get(skip + 4)?.1;
-    let extensions = found.iter().find(|(tag, _)| *tag == 0xa3).map(|(_, content)| *content);
-    common_name(subject).or_else(|| alternative(extensions?))
+    let (_, signed, _) = element(certificate)?;
+    let all: Vec<_> = elements(signed).collect();
+    let version = usize::from(all.first()?.0 == 0xa0);
+    let extensions = all.iter().find(|(tag, _)| *tag == 0xa3).map_or(&[][..], |(_, e)| *e);
+    Some(Fields { subject: all.get(version + 4)?.1, extensions })
 }
 
 /// Tag, content and what follows of the first element.
@@ -53,17 +66,17 @@ fn common_name(name: &[u8]) -> Option<String> {
     })
 }
 
-/// Extensions: a sequence of (id, critical?, octets); ours holds a sequence of names.
-fn alternative(extensions: &[u8]) -> Option<String> {
-    let (_, all, _) = element(extensions)?;
-    let octets = elements(all).find_map(|(_, extension)| {
+/// DNS and e-mail names. Extensions are a sequence of (id, critical?, octets); the octets of ours
+/// hold a sequence of names.
+fn alternatives<'d>(fields: &Fields<'d>) -> impl Iterator<Item = (u8, &'d [u8])> {
+    let extensions = element(fields.extensions).map_or(&[][..], |(_, all, _)| all);
+    let octets = elements(extensions).find_map(|(_, extension)| {
         let (_, id, _) = element(extension)?;
         (id == ALTERNATIVE_NAME).then(|| elements(extension).last()).flatten()
-    })?;
-    let (_, names, _) = element(octets.1)?;
-    elements(names)
-        .find(|(tag, _)| matches!(tag, 0x81 | 0x82))
-        .and_then(|(_, text)| printable(text))
+    });
+    let names =
+        octets.and_then(|(_, octets)| element(octets)).map_or(&[][..], |(_, names, _)| names);
+    elements(names).filter(|(tag, _)| matches!(*tag, EMAIL | DNS))
 }
 
 fn printable(text: &[u8]) -> Option<String> {
@@ -71,6 +84,9 @@ fn printable(text: &[u8]) -> Option<String> {
     (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
+/// Tags of names (RFC 5280 §4.2.1.6).
+const EMAIL: u8 = 0x81;
+const DNS: u8 = 0x82;
 /// 2.5.4.3
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 /// 2.5.29.17
@@ -101,6 +117,7 @@ mod tests {
             }
             let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
             assert_eq!(subject(certificate.der()).as_deref(), expect);
+            assert_eq!(dns_names(certificate.der()), alternative);
             for cut in 0..certificate.der().len() {
                 subject(&certificate.der()[..cut]);
             }

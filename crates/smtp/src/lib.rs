@@ -19,7 +19,7 @@ mod tls;
 pub use caps::Counters;
 pub use gate::{Connection, Gate, Secured, Xclient};
 pub use server::{BindError, Server};
-pub use settings::{Limits, Listener, Settings, TlsFiles, TlsMode};
+pub use settings::{CertificateFiles, Limits, Listener, Settings, TlsFiles, TlsMode};
 
 #[cfg(test)]
 mod tests;

@@ -143,6 +143,7 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
         encrypted: secured.is_some(),
         starttls: matches!(listener.tls, TlsMode::StartTls | TlsMode::Required),
         tls_required: listener.tls == TlsMode::Required,
+        submission: listener.submission,
         xclient: live.settings.xclient.longest(connection.client.ip()).is_some(),
     };
     let setup = Setup { shared: shared.clone(), live, link, secured, connection, stop };

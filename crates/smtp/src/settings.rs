@@ -34,6 +34,8 @@ pub struct Listener {
     pub tls: TlsMode,
     /// Expect the PROXY protocol (v1 or v2) before anything else.
     pub proxy: bool,
+    /// For people's mail programs: MAIL is refused without AUTH (RFC 6409 §4.3), whoever asks.
+    pub submission: bool,
 }
 
 /// How TLS begins on a listener.
@@ -58,6 +60,17 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// CAs of client certificates; without it none are asked for.
     pub client_ca: Option<PathBuf>,
+    /// More certificates, for clients that ask for a name (SNI) which the first does not have.
+    pub more: Vec<CertificateFiles>,
+}
+
+/// A certificate and its key, in PEM form.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// Chain, own certificate first.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
 }
 
 /// Named limits; RFC 5321 §4.5.3 gives the floor of most.

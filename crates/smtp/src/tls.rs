@@ -1,13 +1,18 @@
 //! Certificates and the one place that names the crypto provider.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::server::{
+    ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
 use rustls::{
     DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, ServerConnection,
     SignatureScheme,
@@ -26,10 +31,9 @@ pub(crate) struct Tls {
 /// tickets or memory, never with early data, since 0-RTT octets can be replayed.
 pub(crate) fn load(files: &TlsFiles) -> Result<Tls, BindError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| {
-        problem(&files.key, format!("{e}; it must hold one private key in PEM form"))
-    })?;
+    let first = certified(&files.certificate, &files.key, &provider)?;
+    let more = files.more.iter().map(|more| certified(&more.certificate, &more.key, &provider));
+    let certificates = Names::new(first, more.collect::<Result<_, _>>()?);
     let clients = files.client_ca.as_deref().map(clients).transpose()?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -38,9 +42,7 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, BindError> {
         None => builder.with_no_client_auth(),
         Some(clients) => builder.with_client_cert_verifier(Arc::new(Curious(clients.clone()))),
     };
-    let mut config = builder.with_single_cert(chain, key).map_err(|e| {
-        problem(&files.certificate, format!("{e}; certificate and key must belong together"))
-    })?;
+    let mut config = builder.with_cert_resolver(Arc::new(certificates));
     config.session_storage = ServerSessionMemoryCache::new(RESUMABLE_SESSIONS);
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
         .map_err(|e| problem(&files.key, e.to_string()))?;
@@ -134,6 +136,54 @@ impl ClientCertVerifier for Curious {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
+    }
+}
+
+fn certified(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, BindError> {
+    let chain = certificates(certificate)?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|e| problem(key, format!("{e}; it must hold one private key in PEM form")))?;
+    CertifiedKey::from_der(chain, private, provider)
+        .map_err(|e| problem(certificate, format!("{e}; certificate and key must belong together")))
+}
+
+/// Which certificate is shown: that of the name which the client asks for, else the first.
+#[derive(Debug)]
+struct Names {
+    first: Arc<CertifiedKey>,
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl Names {
+    /// The first certificate keeps its names: whoever asks for one of them gets it.
+    fn new(first: CertifiedKey, more: Vec<CertifiedKey>) -> Self {
+        let first = Arc::new(first);
+        let mut by_name = HashMap::new();
+        for certified in std::iter::once(first.clone()).chain(more.into_iter().map(Arc::new)) {
+            let names = certified.cert.first().map(|leaf| certificate::dns_names(leaf));
+            for name in names.into_iter().flatten() {
+                by_name.entry(name.to_ascii_lowercase()).or_insert_with(|| certified.clone());
+            }
+        }
+        Self { first, by_name }
+    }
+
+    /// By name, or by `*.` and what follows the name's first label (RFC 9525 §6.3).
+    fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        let name = name.to_ascii_lowercase();
+        let above = || self.by_name.get(&format!("*.{}", name.split_once('.')?.1));
+        self.by_name.get(&name).or_else(above)
+    }
+}
+
+impl ResolvesServerCert for Names {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let named = hello.server_name().and_then(|name| self.find(name));
+        Some(named.unwrap_or(&self.first).clone())
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) const BINARY_BY_DATA: Line = "503 5.5.1 BINARYMIME needs BDAT";
 pub(crate) const ALREADY_ENCRYPTED: Line = "503 5.5.1 TLS is already on";
 pub(crate) const ALREADY_KNOWN: Line = "503 5.5.1 Already authenticated";
 pub(crate) const TLS_FIRST: Line = "530 5.7.0 Send STARTTLS first";
+pub(crate) const AUTH_FIRST: Line = "530 5.7.0 Authentication required";
 pub(crate) const AUTH_NEEDS_TLS: Line = "538 5.7.11 Encryption required for authentication";
 
 // Limits and content.

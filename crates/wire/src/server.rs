@@ -65,6 +65,8 @@ pub struct Link {
     pub starttls: bool,
     /// No MAIL without encryption.
     pub tls_required: bool,
+    /// No MAIL without authentication (RFC 6409 §4.3).
+    pub submission: bool,
     /// XCLIENT and XFORWARD are offered and obeyed.
     pub xclient: bool,
 }

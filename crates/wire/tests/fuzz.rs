@@ -38,6 +38,7 @@ fn fuzz_server(data: &[u8]) {
         starttls: flags & 2 != 0,
         tls_required: flags & 4 != 0,
         xclient: flags & 8 != 0,
+        submission: flags & 16 != 0,
     };
     let whole = serve(link, input, input.len());
     for line in whole.0.split_inclusive(|&octet| octet == b'\n') {

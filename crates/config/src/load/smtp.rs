@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern_smtp::{Limits, Listener, TlsFiles, TlsMode};
+use postern_smtp::{CertificateFiles, Limits, Listener, TlsFiles, TlsMode};
 
 use super::{HOUR, Purpose, SECOND};
 use crate::section::Section;
@@ -15,12 +15,23 @@ pub(super) fn tls(root: &mut Section<'_, '_>) -> Option<TlsFiles> {
         let certificate = tls.path("certificate");
         let key = tls.path("key");
         let client_ca = tls.path("client_ca");
+        let more = tls.list("more", |more| {
+            const REMEDY: &str = "each [[tls.more]] needs certificate and key";
+            for name in ["certificate", "key"] {
+                if !more.has(name) {
+                    more.missing(format!("`{name}` is missing in [[tls.more]]"), REMEDY);
+                }
+            }
+            let (certificate, key) = (more.path("certificate"), more.path("key"));
+            Some(CertificateFiles { certificate: certificate?, key: key? })
+        });
+        let more = more.into_iter().flatten().collect();
         for name in ["certificate", "key"] {
             if tls.is_there() && !tls.has(name) {
                 tls.missing(format!("`{name}` is missing in [tls]"), REMEDY);
             }
         }
-        Some(TlsFiles { certificate: certificate?, key: key?, client_ca })
+        Some(TlsFiles { certificate: certificate?, key: key?, client_ca, more })
     })
 }
 
@@ -43,13 +54,15 @@ pub(super) fn listeners(
         }
         let mut proxy = false;
         listener.set("proxy", &mut proxy);
+        let mut submission = false;
+        listener.set("submission", &mut submission);
         let address: std::net::SocketAddr = address?;
         if address.port() != 0 && taken.contains(&address) {
             let what = format!("is {address} once more");
             listener.refuse("address", what, "give each listener an address of its own");
         }
         taken.push(address);
-        Some(Listener { address, tls, proxy })
+        Some(Listener { address, tls, proxy, submission })
     });
     if all.is_empty() && purpose == Purpose::Serve {
         let remedy = "add one: [[listener]] and address = \"127.0.0.1:2525\"";

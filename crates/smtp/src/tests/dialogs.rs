@@ -53,7 +53,8 @@ async fn play(path: &Path) {
     let stop = CancellationToken::new();
     let served = tokio::spawn({
         let (shared, live) = (server.shared.clone(), server.shared.live.load_full());
-        let listener = Listener { address: client, tls: TlsMode::Off, proxy: false };
+        let listener =
+            Listener { address: client, tls: TlsMode::Off, proxy: false, submission: false };
         let connection = Connection { client, local: client, peer: client.ip() };
         let stop = Stop { token: stop.clone(), drain: Duration::from_secs(20) };
         async move { serve(shared, live, &listener, Stream::Plain(theirs), connection, stop).await }

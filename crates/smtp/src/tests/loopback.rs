@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{Recorder, settings};
-use crate::{BindError, Listener, Server, Settings, TlsFiles, TlsMode};
+use crate::{BindError, CertificateFiles, Listener, Server, Settings, TlsFiles, TlsMode};
 
 /// A server of its own, on a free port.
 struct House {
@@ -71,9 +71,11 @@ impl House {
             certificate: file("crt.pem", certificate.pem()),
             key: file("key.pem", key.serialize_pem()),
             client_ca: Some(file("ca.pem", ca.certificate().pem())),
+            more: Vec::new(),
         });
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let listener = |&(tls, proxy): &(TlsMode, bool)| Listener { address, tls, proxy };
+        let listener =
+            |&(tls, proxy): &(TlsMode, bool)| Listener { address, tls, proxy, submission: false };
         settings.listeners = listeners.iter().map(listener).collect();
         change(&mut settings);
         let recorder = Arc::new(Recorder::default());
@@ -239,6 +241,47 @@ async fn a_certificate_of_another_authority_names_nobody() {
 }
 
 #[tokio::test]
+async fn the_certificate_is_that_of_the_name_asked_for() {
+    let house = House::new(TlsMode::StartTls).await;
+    let mut settings = house.settings.clone();
+    for name in ["other.test", "*.wild.test"] {
+        let (certificate, key) = house.ca.issue(name);
+        let file = |end: &str, text: String| {
+            let path = house.dir.path().join(format!("{}.{end}", &name[2..]));
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        settings.tls.as_mut().unwrap().more.push(CertificateFiles {
+            certificate: file("crt", certificate.pem()),
+            key: file("key", key.serialize_pem()),
+        });
+    }
+    house.server.reload(settings).unwrap();
+    let rows = [("mx.test", true), ("other.test", true), ("a.wild.test", true), ("no.test", false)];
+    for (name, good) in rows {
+        let mut client = house.connect().await;
+        client.reply().await;
+        client.say("STARTTLS", "220").await;
+        let server = ServerName::try_from(name).unwrap();
+        assert_eq!(house.connector(None).connect(server, client.0).await.is_ok(), good, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_submission_listener_wants_a_login() {
+    let house = House::with(&[(TlsMode::Implicit, false)], |settings| {
+        settings.listeners[0].submission = true;
+    })
+    .await;
+    let mut client = house.connect().await.secure(&house, None).await;
+    client.reply().await;
+    client.say("EHLO a.test", "250").await;
+    client.say("MAIL FROM:<s@x.test>", "530 5.7.0 Auth").await;
+    client.say("AUTH PLAIN AHUAcA==", "235").await;
+    client.envelope().await;
+}
+
+#[tokio::test]
 async fn tls_from_the_first_octet() {
     let house = House::new(TlsMode::Implicit).await;
     let mut client = house.connect().await.secure(&house, None).await;
@@ -354,7 +397,12 @@ async fn reload_keeps_sessions_and_changes_the_rest() {
     let address = "127.0.0.1:0".parse().unwrap();
     settings.listeners = vec![
         settings.listeners[0].clone(),
-        Listener { address: "127.0.0.2:0".parse().unwrap(), tls: TlsMode::Off, proxy: false },
+        Listener {
+            address: "127.0.0.2:0".parse().unwrap(),
+            tls: TlsMode::Off,
+            proxy: false,
+            submission: false,
+        },
     ];
     house.server.reload(settings.clone()).unwrap();
     assert_eq!(house.server.addresses().len(), 2);
@@ -372,7 +420,8 @@ async fn reload_keeps_sessions_and_changes_the_rest() {
     assert!(house.connect().await.reply().await.starts_with("220 new.test"));
 
     settings.tls = None;
-    settings.listeners = vec![Listener { address, tls: TlsMode::Off, proxy: false }];
+    settings.listeners =
+        vec![Listener { address, tls: TlsMode::Off, proxy: false, submission: false }];
     house.server.reload(settings).unwrap();
     added.say("NOOP", "250").await;
 }

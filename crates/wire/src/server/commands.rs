@@ -90,6 +90,9 @@ impl Session {
         if self.link.tls_required && !self.link.encrypted {
             return Some(replies::TLS_FIRST);
         }
+        if self.link.submission && !self.authenticated {
+            return Some(replies::AUTH_FIRST);
+        }
         // Parameters of what EHLO did not offer to this client now.
         if mail.auth && !self.offers_auth() || mail.require_tls && !self.link.encrypted {
             return Some(replies::UNKNOWN_PARAMETER);

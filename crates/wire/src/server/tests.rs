@@ -17,7 +17,13 @@ fn settings() -> Settings {
     }
 }
 
-const OPEN: Link = Link { encrypted: false, starttls: true, tls_required: false, xclient: true };
+const OPEN: Link = Link {
+    encrypted: false,
+    starttls: true,
+    tls_required: false,
+    submission: false,
+    xclient: true,
+};
 const SAFE: Link = Link { encrypted: true, ..OPEN };
 const T0: Duration = Duration::from_secs(1000);
 
@@ -170,6 +176,12 @@ fn transition_table() {
         ("idle, authenticated", SAFE, "EHLO a\r\nAUTH PLAIN AHUAcA==\r\n"),
         ("idle, TLS required", Link { tls_required: true, ..OPEN }, "EHLO a\r\n"),
         ("idle, plain peer", Link::default(), "EHLO a\r\n"),
+        ("idle, submission", Link { submission: true, ..SAFE }, "EHLO a\r\n"),
+        (
+            "authenticated, submission",
+            Link { submission: true, ..SAFE },
+            "EHLO a\r\nAUTH PLAIN AHUAcA==\r\n",
+        ),
         ("exchange", SAFE, "EHLO a\r\nAUTH PLAIN\r\n"),
         ("envelope, no recipient", OPEN, "EHLO a\r\nMAIL FROM:<>\r\n"),
         ("envelope", OPEN, ENVELOPE),
