@@ -8,8 +8,8 @@ use postern_scoring::Lesson;
 use tracing::warn;
 
 use crate::live::Live;
-use crate::relay::Relay;
 use crate::notices::refusal;
+use crate::relay::Relay;
 use crate::{record, replies};
 
 /// Where forwarded mail goes.

@@ -11,6 +11,7 @@ use tracing::info;
 use crate::identify::{self, Evidence};
 use crate::passwords::Verdict;
 use crate::pipeline;
+use crate::record::turned_away;
 use crate::relay::Relay;
 use crate::replies;
 
@@ -85,17 +86,18 @@ impl Gate for FrontDoor {
         let live = relay.live.load_full();
         let identify = live.identify();
         let evidence = visitor.evidence();
-        if identify::is_named_by_header(&identify, &evidence) {
+        if identify::is_named_later(&identify, &evidence) {
             return Ok(());
         }
         let identity = identify::identify(&identify, &evidence, &[]).identity;
         if identity.method == Method::Nobody && live.refuses_unknown() {
             let may_log_in = visitor.xclient.is_none() && live.config.smtp.auth;
-            return Err(if may_log_in {
+            let reply = if may_log_in {
                 replies::authenticate()
             } else {
                 replies::nobody(visitor.client_ip())
-            });
+            };
+            return Err(turned_away(relay, visitor, reply));
         }
         let now = relay.clock.now();
         let client = visitor.client(identity.method);
@@ -110,12 +112,15 @@ impl Gate for FrontDoor {
             Verb::Defer => replies::deferred(id, &decision),
             _ => replies::refused(id, &decision),
         };
-        relay.counters.answered(&reply);
-        info!(%id, event = "not-admitted", customer = ?identity.customer, origin = %identity.origin, reply = %reply);
-        Err(reply)
+        Err(turned_away(relay, visitor, reply))
     }
 
-    async fn rcpt(&self, _: &mut Visitor, _: &Envelope, recipient: &Recipient) -> Result<(), Reply> {
+    async fn rcpt(
+        &self,
+        _: &mut Visitor,
+        _: &Envelope,
+        recipient: &Recipient,
+    ) -> Result<(), Reply> {
         if recipient.address.domain().is_empty() {
             // A relay has no mailboxes; RFC 5321 §4.5.1 wants somebody to read this one.
             return Err(Reply::new(550, 1, 1, "No mailbox here: write to postmaster@ a domain"));
@@ -161,6 +166,12 @@ impl Visitor {
             esmtp: self.esmtp,
             queues: method.is_server(),
         }
+    }
+
+    /// The login that authenticated here, or that a trusted peer named.
+    pub(crate) fn login(&self) -> Option<&str> {
+        let named = self.xclient.as_ref().and_then(|x| x.login.as_deref());
+        self.login.as_deref().or(named)
     }
 
     /// Whether it logged in here (`ESMTPSA`).

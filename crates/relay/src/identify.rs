@@ -52,10 +52,15 @@ pub struct Found {
     pub forged: usize,
 }
 
-/// Whether only the message's header will tell whose it is.
-pub fn is_named_by_header(identify: &Identify<'_>, evidence: &Evidence<'_>) -> bool {
-    let peer = identify.peers.longest(evidence.peer);
-    evidence.auth.is_none() && matches!(peer, Some(PeerIdentity::Header(_)))
+/// Whether a peer can still name the customer after MAIL: in the message's header, or by an XCLIENT
+/// that has not come yet.
+pub fn is_named_later(identify: &Identify<'_>, evidence: &Evidence<'_>) -> bool {
+    let named_later = match identify.peers.longest(evidence.peer) {
+        Some(PeerIdentity::Header(_)) => true,
+        Some(PeerIdentity::Xclient) => evidence.xclient.is_none(),
+        Some(PeerIdentity::None) | None => false,
+    };
+    evidence.auth.is_none() && named_later
 }
 
 /// Finds customer and origin (`docs/customers.md`, "Whose message it is"). `head` holds at least the

@@ -92,7 +92,10 @@ fn told(what: &What) -> (&'static str, Value) {
     match what {
         What::Forwarded { recipients, reply, server, .. } => {
             let reply = reply.as_ref().map(ToString::to_string);
-            ("forwarded", json!({ "recipients": recipients.len(), "reply": reply, "server": server }))
+            (
+                "forwarded",
+                json!({ "recipients": recipients.len(), "reply": reply, "server": server }),
+            )
         }
         What::RefusedUpstream { recipients, server } => {
             let first = recipients.first().map(|(_, reply)| reply.to_string());

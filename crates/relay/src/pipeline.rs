@@ -12,8 +12,9 @@ use crate::forward::{forward, keep};
 use crate::gate::Visitor;
 use crate::identify::{Found, identify};
 use crate::judging::{Judged, judge};
+use crate::record::{self, turned_away};
 use crate::relay::Relay;
-use crate::{record, replies, trace};
+use crate::{replies, trace};
 
 /// Answers the end of data.
 pub(crate) async fn message(
@@ -27,11 +28,11 @@ pub(crate) async fn message(
     let id = relay.ids.next(now);
     let head = content.head();
     if trace::hops(head) > trace::HOPS_MAX {
-        return replies::loops(id, trace::HOPS_MAX);
+        return turned_away(relay, visitor, replies::loops(id, trace::HOPS_MAX));
     }
     let Found { identity, cut, forged } = identify(&live.identify(), &visitor.evidence(), head);
     if identity.customer.is_none() && live.refuses_unknown() {
-        return replies::nobody(visitor.client_ip());
+        return turned_away(relay, visitor, replies::nobody(visitor.client_ip()));
     }
     let submission = Submission {
         id,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tracing::info;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::gate::Visitor;
 use crate::relay::Relay;
 
 /// A message was answered.
@@ -72,6 +73,13 @@ struct Answered<'a> {
 
 /// A journal line stays small, whatever the envelope.
 const RECIPIENTS_MAX: usize = 20;
+
+/// Mail was refused before it was judged: nobody's, a suspended sender's, or one that loops.
+pub(crate) fn turned_away(relay: &Relay, visitor: &Visitor, reply: Reply) -> Reply {
+    relay.counters.answered(&reply);
+    info!(event = "turned-away", client = %visitor.client_ip(), login = visitor.login(), reply = %reply);
+    reply
+}
 
 /// An upstream has answered for a message in session.
 pub(crate) fn handed_over(submission: &Submission, delivery: &Delivery) {

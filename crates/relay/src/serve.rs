@@ -93,7 +93,11 @@ impl Running {
         behind.spawn(admin::run(admin, relay.clone(), no_more_work.clone()));
         behind.spawn(acts::carry_out(relay.clone(), wanted, no_more_work.clone()));
         behind.spawn(acts::tick(relay.clone(), no_more_work.clone()));
-        behind.spawn(snapshot::save_now_and_then(relay.clone(), snapshot.clone(), no_more_work.clone()));
+        behind.spawn(snapshot::save_now_and_then(
+            relay.clone(),
+            snapshot.clone(),
+            no_more_work.clone(),
+        ));
         let notices = Arc::new(FromQueue(Arc::downgrade(&relay)));
         let (queue, handoff) = (relay.queue.clone(), relay.handoff.clone());
         let stop = no_more_work.clone();
@@ -151,7 +155,9 @@ impl Running {
     pub fn reload(&self, config: &Path) {
         let live = match Live::load(config, Purpose::Serve) {
             Ok(live) => live,
-            Err(errors) => return error!(event = "not-reloaded", "{errors}"),
+            Err(errors) => {
+                return error!(event = "not-reloaded", "{errors:#}; the last good one stays");
+            }
         };
         let smtp = self.server.reload(live.config.smtp.clone());
         if let Err(error) = smtp {
@@ -167,4 +173,3 @@ impl Running {
         info!(event = "reloaded", config = %version);
     }
 }
-

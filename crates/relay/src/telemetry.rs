@@ -9,7 +9,8 @@ use postern_mail::{Clock, SystemClock};
 
 /// Starts logging for the process; a second call changes nothing. `RUST_LOG` overrides the level.
 pub(crate) fn start(settings: &LogSettings) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.level));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.level));
     let logs = fmt::Subscriber::builder()
         .with_env_filter(filter)
         .with_timer(Utc(SystemClock::default()))

@@ -26,7 +26,8 @@ impl<'a> Fields<'a> {
         let mut fields: Vec<Field> = Vec::new();
         let mut at = 0;
         while at < head.len() {
-            let line_end = head[at..].iter().position(|o| *o == b'\n').map_or(head.len(), |n| at + n + 1);
+            let line_end =
+                head[at..].iter().position(|o| *o == b'\n').map_or(head.len(), |n| at + n + 1);
             let line = &head[at..line_end];
             if matches!(line, b"\n" | b"\r\n") {
                 break;

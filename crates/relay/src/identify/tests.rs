@@ -40,8 +40,7 @@ fn house() -> House {
 /// Customer and origin of one message.
 fn check(evidence: &Evidence<'_>, head: &str, expect: (Option<&str>, &str)) {
     let house = house();
-    let lookup =
-        Identify { peers: &house.peers, names: &house.names, directory: &house.directory };
+    let lookup = Identify { peers: &house.peers, names: &house.names, directory: &house.directory };
     let head = head.replace('\n', "\r\n");
     let found = identify(&lookup, evidence, head.as_bytes()).identity;
     let got = (found.customer.as_ref().map(CustomerId::as_str), found.origin.to_string());
@@ -93,9 +92,9 @@ fn the_connection_names_the_customer() {
 #[test]
 fn identity_fields_do_not_leave_in_any_spelling() {
     let house = house();
-    let lookup =
-        Identify { peers: &house.peers, names: &house.names, directory: &house.directory };
-    let head = b"X-AuthUser: u1\r\nTo: x\r\nx-AUTHuser :\r\n u2\r\nX-Auth User: u2\r\n\r\nX-AuthUser: b";
+    let lookup = Identify { peers: &house.peers, names: &house.names, directory: &house.directory };
+    let head =
+        b"X-AuthUser: u1\r\nTo: x\r\nx-AUTHuser :\r\n u2\r\nX-Auth User: u2\r\n\r\nX-AuthUser: b";
     let found = identify(&lookup, &from("10.21.0.3"), head);
     let cut: Vec<_> = found.cut.iter().map(|r| &head[r.start as usize..r.end as usize]).collect();
     let expect: [&[u8]; 3] =
