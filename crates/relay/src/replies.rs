@@ -7,12 +7,12 @@ use postern_mail::{Decision, MessageId, Reply};
 
 /// Handed on; the upstream's own words follow.
 pub(crate) fn handed_on(id: MessageId, upstream: &Reply) -> Reply {
-    Reply::new(250, 2, 0, format!("{id} handed on: {upstream}"))
+    Reply::new(250, 0, 0, format!("{id} handed on: {upstream}"))
 }
 
 /// Synced to the queue.
 pub(crate) fn queued(id: MessageId) -> Reply {
-    Reply::new(250, 2, 0, format!("{id} queued"))
+    Reply::new(250, 0, 0, format!("{id} queued"))
 }
 
 /// A decision that keeps the sender's mail out for good.
