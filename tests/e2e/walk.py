@@ -28,20 +28,17 @@ def documents(house):
     for shipped, ours in (("127.0.0.1:2525", port), ("127.0.0.1:1025", sink.port)):
         check('"%s"' % shipped in text, "the shipped config has no %s" % shipped)
         text = text.replace('"%s"' % shipped, '"127.0.0.1:%d"' % ours)
-    # All over the limits of a new mailbox is held: so there is something to look at.
     config.write_text(text)
     relay = house.relay(sink, start=False)
     relay.config, relay.port = config, port
     (folder / "data").mkdir(exist_ok=True)
     relay.start()
+    # The first ones wait for the upstream, what is over the limits of a new sender is held: something of both to look at.
+    sink.down()
     with relay.client() as client:
         for n in range(60):
             client.message(mail("to a stranger", body=b"Hello stranger %d\r\n" % n), recipients=["stranger%d@dest.example" % n])
     wait("something held", lambda: relay.rows("quarantine", "list"))
-    before = len(sink.messages)
-    sink.down()
-    with relay.client() as client:
-        client.message(mail("waits"), recipients=["stranger0@dest.example"])
     wait("something queued", lambda: relay.rows("queue", "list"))
 
     environment = {**os.environ, "PATH": os.path.dirname(POSTERN) + ":" + os.environ["PATH"], "SUDO_USER": "walker"}
@@ -53,8 +50,8 @@ def documents(house):
             command = command.replace(" --config config/postern.toml", "") + " --config " + shlex.quote(str(config))
             done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=20, env=environment)
             check(done.returncode == 0, "%s: %s: exit code %d: %s" % (document, command, done.returncode, done.stderr[-400:] or done.stdout[-400:]))
-            check(done.stdout.strip() or "case list --json" in command, "%s: %s prints nothing" % (document, command))
+            check(done.stdout.strip() or "--json" in command, "%s: %s prints nothing" % (document, command))
     sink.up()
-    wait("the released and the queued message at the upstream", lambda: len(sink.messages) >= before + 2, 30)
+    wait("released and queued messages at the upstream", lambda: len(sink.messages) >= 2, 30)
     audit = relay.rows("audit", "list")
     check([row for row in audit if row["reason"] == "order mail, checked" and "walker" in row["by"]], "no audit record of the release: %s" % audit[:3])
