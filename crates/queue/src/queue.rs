@@ -184,9 +184,7 @@ impl Queue {
         &self,
         id: MessageId,
     ) -> Result<Option<(Item, Arc<dyn Content>)>, StoreError> {
-        let selector = Selector { ids: vec![id], ..Selector::default() };
-        let condition = Condition::new(&selector, self.0.clock.now());
-        let rows = self.0.store.read(move |c| store::list(c, &condition, 1)).await?;
+        let rows = self.0.store.read(move |c| store::list(c, &Condition::id(id), 1)).await?;
         let damaged = |what: String| StoreError::Damaged { id: id.to_string(), what };
         match rows.into_iter().next() {
             None => Ok(None),

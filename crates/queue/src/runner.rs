@@ -18,7 +18,7 @@ use crate::schedule::LineKey;
 use crate::store::{
     self, BadRow, Claim, Claimed, Condition, PORTION, Record, Release, Sendable, Shared,
 };
-use crate::{Delivery, Handoff, Notices, Progress, QueueEvent, Selector, State, StoreError, What};
+use crate::{Delivery, Handoff, Notices, Progress, QueueEvent, State, StoreError, What};
 
 /// Who hands messages on; tests have their own.
 pub(crate) trait Deliver: Clone + Send + Sync + 'static {
@@ -174,18 +174,14 @@ impl<D: Deliver> Runner<D> {
         self.end_holds(now).await?;
         let age = self.queue.settings.max_age;
         let over = Timestamp::from_millis(now.millis().saturating_sub(millis(age + age / 20)));
-        let mut old = states(&[State::Ready, State::Paced], now);
         // The last try at its full age ends most; this finds what could not be tried.
-        old.and("queue.since <= ?", as_value(over));
-        self.give_up(old, now, Over::Undeliverable).await?;
-        let mut expired = states(&[State::Quarantined], now);
-        expired.and("queue.due <= ?", as_value(now));
+        self.give_up(Condition::waiting_since(over), now, Over::Undeliverable).await?;
+        let expired = Condition::kept_back_until(State::Quarantined, now);
         self.give_up(expired, now, Over::Unreleased).await
     }
 
     async fn end_holds(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut over = states(&[State::Held], now);
-        over.and("queue.due <= ?", as_value(now));
+        let over = Condition::kept_back_until(State::Held, now);
         let release = Release {
             by: "engine".to_owned(),
             reason: "hold ended".to_owned(),
@@ -346,17 +342,6 @@ impl Inner {
         let chance = self.random.lock().f64();
         Retry { waits: &self.settings.retry, max_age: self.settings.max_age, chance }
     }
-}
-
-/// Rows in these states.
-pub(crate) fn states(states: &[State], now: Timestamp) -> Condition {
-    let mut condition = Condition::new(&Selector::default(), now);
-    condition.and_states(states);
-    condition
-}
-
-fn as_value(time: Timestamp) -> i64 {
-    i64::try_from(time.millis()).unwrap_or(i64::MAX)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -41,7 +41,8 @@ fn find(
     limit: usize,
 ) -> rusqlite::Result<Vec<Found>> {
     let sql = format!(
-        "SELECT row, id, state, pool, customer FROM queue WHERE {} ORDER BY due, row LIMIT {}",
+        "SELECT row, id, state, pool, customer FROM {} WHERE {} ORDER BY due, row LIMIT {}",
+        condition.table,
         condition.sql,
         limit.min(PORTION)
     );
@@ -201,7 +202,7 @@ pub(crate) fn forget_releases(
 ) -> rusqlite::Result<usize> {
     connection.execute(
         "DELETE FROM releases WHERE at < ?1
-            AND release NOT IN (SELECT released FROM queue WHERE released IS NOT NULL)",
+            AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.id = releases.message)",
         [number(oldest.millis())],
     )
 }

@@ -158,14 +158,20 @@ impl Record {
     }
 }
 
-/// To be followed by conditions; read by [`read`].
-pub(crate) const SELECT: &str =
-    "SELECT queue.row, queue.id, queue.state, queue.due, queue.since, queue.pool, queue.attempts,
+/// To be read by [`read`].
+const COLUMNS: &str =
+    "queue.row, queue.id, queue.state, queue.due, queue.since, queue.pool, queue.attempts,
         queue.segment, queue.place, queue.length, queue.crc,
-        details.submission, details.decision, details.progress, details.last_answer
-     FROM queue JOIN details ON details.row = queue.row WHERE ";
+        details.submission, details.decision, details.progress, details.last_answer";
 
-/// Reads a row of [`SELECT`].
+fn select(table: &str, condition: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM {table} CROSS JOIN details ON details.row = queue.row
+         WHERE {condition}"
+    )
+}
+
+/// Reads a row of [`select`].
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Record, BadRow>> {
     let number = row.get(0)?;
     let id: String = row.get(1)?;
@@ -232,7 +238,8 @@ pub(crate) fn list(
     limit: usize,
 ) -> rusqlite::Result<Vec<Result<Record, BadRow>>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = format!("{SELECT}{} ORDER BY queue.row LIMIT {limit}", condition.sql);
+    let order = format!("{} ORDER BY {} LIMIT {limit}", condition.sql, condition.order);
+    let sql = select(condition.table, &order);
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(condition.parameters().as_slice(), read)?;
     rows.collect()
@@ -243,13 +250,13 @@ pub(crate) fn by_row(
     connection: &Connection,
     row: i64,
 ) -> rusqlite::Result<Option<Result<Record, BadRow>>> {
-    let mut statement = connection.prepare_cached(&format!("{SELECT} queue.row = ?1"))?;
+    let mut statement = connection.prepare_cached(&select("queue", "queue.row = ?1"))?;
     statement.query_row([row], read).optional()
 }
 
 /// How many fit.
 pub(crate) fn count(connection: &Connection, condition: &Condition) -> rusqlite::Result<u64> {
-    let sql = format!("SELECT count(*) FROM queue WHERE {}", condition.sql);
+    let sql = format!("SELECT count(*) FROM {} WHERE {}", condition.table, condition.sql);
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row(condition.parameters().as_slice(), |row| unsigned(row, 0))
 }
@@ -266,7 +273,10 @@ pub(crate) fn ids(
     limit: usize,
 ) -> rusqlite::Result<Vec<MessageId>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = format!("SELECT id FROM queue WHERE {} ORDER BY row LIMIT {limit}", condition.sql);
+    let sql = format!(
+        "SELECT id FROM {} WHERE {} ORDER BY row LIMIT {limit}",
+        condition.table, condition.sql
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(condition.parameters().as_slice())?;
     let mut ids = Vec::new();

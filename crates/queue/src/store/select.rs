@@ -1,6 +1,6 @@
 //! A selector as SQL.
 
-use postern_mail::Timestamp;
+use postern_mail::{MessageId, Timestamp};
 use rusqlite::ToSql;
 use rusqlite::types::Value;
 
@@ -8,14 +8,19 @@ use crate::{Selector, State};
 
 /// Conditions on `queue`, and their values in order.
 pub(crate) struct Condition {
+    /// `queue`, with the index that must be used where it matters.
+    pub(crate) table: &'static str,
     pub(crate) sql: String,
+    /// In which order; that of the index, so that nothing is sorted for the first few.
+    pub(crate) order: &'static str,
     pub(crate) values: Vec<Value>,
 }
 
 impl Condition {
     /// Everything that the selector gives must fit; `limit` is the caller's.
     pub(crate) fn new(selector: &Selector, now: Timestamp) -> Self {
-        let mut all = Self { sql: "1".to_owned(), values: Vec::new() };
+        let mut all =
+            Self { table: "queue", sql: "1".to_owned(), order: "queue.row", values: Vec::new() };
         if !selector.ids.is_empty() {
             let ids = serde_json::to_string(&selector.ids).unwrap_or_default();
             all.and("queue.id IN (SELECT value FROM json_each(?))", ids);
@@ -42,6 +47,35 @@ impl Condition {
             all.and("queue.received >= ?", ago(span));
         }
         all
+    }
+
+    /// What waits to be handed on since `time` or longer. (An index of some states is used only
+    /// when exactly these states are named.)
+    pub(crate) fn waiting_since(time: Timestamp) -> Self {
+        Self {
+            table: "queue INDEXED BY ages",
+            sql: "queue.state IN (0, 2) AND queue.since <= ?".to_owned(),
+            order: "queue.since",
+            values: vec![number(time.millis()).into()],
+        }
+    }
+
+    /// What is held (or quarantined) and due.
+    pub(crate) fn kept_back_until(state: State, now: Timestamp) -> Self {
+        let mut all = Self {
+            table: "queue INDEXED BY holds",
+            sql: "queue.state IN (3, 4) AND queue.due <= ?".to_owned(),
+            order: "queue.due",
+            values: vec![number(now.millis()).into()],
+        };
+        all.and_states(&[state]);
+        all
+    }
+
+    /// One message.
+    pub(crate) fn id(id: MessageId) -> Self {
+        let values = vec![id.as_str().to_owned().into()];
+        Self { table: "queue", sql: "queue.id = ?".to_owned(), order: "queue.row", values }
     }
 
     /// Only rows in one of these states.

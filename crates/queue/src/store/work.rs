@@ -215,9 +215,7 @@ pub(crate) fn claim_in_flight(
     id: MessageId,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Result<Claim, BadRow>>> {
-    let mut condition = Condition { sql: "1".to_owned(), values: Vec::new() };
-    condition.and("queue.id = ?", id.as_str().to_owned());
-    Ok(claim(connection, shared, &condition, 1, now)?.pop())
+    Ok(claim(connection, shared, &Condition::id(id), 1, now)?.pop())
 }
 
 /// Sets a row aside whose message or texts are damaged.
