@@ -4,6 +4,8 @@
 //! and the machine looks at the octets there; only what it leaves behind (half a line, or commands
 //! behind a question) is kept. Replies are sent when the machine needs more or the gate is slow.
 
+mod closing;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -24,15 +26,13 @@ use crate::live::Live;
 use crate::server::Shared;
 use crate::session::Stop;
 use crate::stream::{Pipe, Stream};
-use crate::{Connection, Gate, Secured};
+use crate::{Connection, Gate};
 
 /// What a dialogue begins with.
 pub(crate) struct Setup<G> {
     pub(crate) shared: Arc<Shared<G>>,
     pub(crate) live: Arc<Live>,
     pub(crate) link: Link,
-    /// From an implicit handshake.
-    pub(crate) secured: Option<Secured>,
     pub(crate) connection: Connection,
     pub(crate) stop: Stop,
 }
@@ -45,8 +45,9 @@ pub(crate) struct Driver<G: Gate, P> {
     stream: Stream<P>,
     machine: Session,
     visitor: G::Session,
-    /// Octets that were read and not looked at yet.
+    /// Octets that were read; those up to `seen` are done with.
     input: Vec<u8>,
+    seen: usize,
     /// Replies that wait to be sent.
     output: Vec<u8>,
     body: Option<Box<Body>>,
@@ -71,11 +72,8 @@ enum Wait {
 }
 
 impl<G: Gate, P: Pipe> Driver<G, P> {
-    pub(crate) fn new(setup: Setup<G>, stream: Stream<P>, mut visitor: G::Session) -> Self {
-        let Setup { shared, live, link, secured, connection, stop } = setup;
-        if let Some(secured) = &secured {
-            shared.gate.secured(&mut visitor, secured);
-        }
+    pub(crate) fn new(setup: Setup<G>, stream: Stream<P>, visitor: G::Session) -> Self {
+        let Setup { shared, live, link, connection, stop } = setup;
         let machine = Session::new(live.machine(shared.tally.open()), link, Duration::ZERO);
         let started = Instant::now();
         let first = machine.deadline().unwrap_or_default();
@@ -87,6 +85,7 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
             machine,
             visitor,
             input: Vec::new(),
+            seen: 0,
             output: Vec::new(),
             body: None,
             started,
@@ -126,11 +125,16 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
         }
     }
 
-    /// Runs the machine over what is left of the last read.
+    /// Runs the machine over what is left of the last read; keeps no memory for nothing.
     fn advance(&mut self) -> Wait {
         let input = std::mem::take(&mut self.input);
-        let (used, wait) = self.look(&input);
-        self.keep(input, used);
+        let (used, wait) = self.look(input.get(self.seen..).unwrap_or_default());
+        self.seen += used;
+        if self.seen < input.len() {
+            self.input = input;
+        } else {
+            self.seen = 0;
+        }
         wait
     }
 
@@ -168,15 +172,6 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
         }
     }
 
-    /// Keeps what the machine did not take, and no memory beyond that.
-    fn keep(&mut self, mut input: Vec<u8>, used: usize) {
-        if used >= input.len() {
-            return;
-        }
-        input.drain(..used);
-        self.input = input;
-    }
-
     /// Reads, or learns that time is over or the server stops.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Wait>> {
         if let Poll::Ready(wait) = self.poll_read(context) {
@@ -201,6 +196,7 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if !self.input.is_empty() {
+                self.input.drain(..std::mem::take(&mut self.seen));
                 self.input.extend_from_slice(octets);
                 return Poll::Ready(Ok(self.advance()));
             }
@@ -303,52 +299,6 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
         self.shared.gate.secured(&mut self.visitor, &secured);
         Ok(())
     }
-
-    /// Says the last words and closes. A client that is still sending is read for a moment: closing
-    /// on unread octets makes the kernel send RST, and the last words would be lost with it.
-    async fn close(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        let unread = !self.input.is_empty() || self.poll_unread().await;
-        if unread || self.stream.is_tls() {
-            self.stream.finish(LINGER).await?;
-        }
-        if unread {
-            let mut left = LINGER_OCTETS;
-            let read = async {
-                while left > 0 {
-                    let octets = poll_fn(|context| self.poll_discard(context)).await;
-                    if octets == 0 {
-                        break;
-                    }
-                    left = left.saturating_sub(octets);
-                }
-            };
-            let _ = tokio::time::timeout(LINGER, read).await;
-        }
-        Ok(())
-    }
-
-    /// Whether octets wait to be read, without waiting for any.
-    async fn poll_unread(&mut self) -> bool {
-        poll_fn(|context| Poll::Ready(matches!(self.poll_discard(context), Poll::Ready(1..)))).await
-    }
-
-    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<usize> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buf = ReadBuf::new(scratch);
-            let read = std::task::ready!(self.stream.poll_read(context, &mut buf));
-            Poll::Ready(read.map_or(0, |()| buf.filled().len()))
-        })
-    }
-
-    /// The dialogue broke off in a bug of ours: the client is told to come back.
-    pub(crate) async fn give_up(&mut self, reply: &Reply) {
-        reply.write(&mut self.output);
-        let output = std::mem::take(&mut self.output);
-        if self.stream.send(&output, LINGER).await.is_ok() {
-            let _ = self.stream.finish(LINGER).await;
-        }
-    }
 }
 
 fn no_room() -> Reply {
@@ -365,10 +315,6 @@ const SCRATCH_OCTETS: usize = 64 * 1024;
 
 /// A timer that fired a hair too early is not set to the past.
 const TICK: Duration = Duration::from_millis(1);
-
-/// How long last words may take.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_OCTETS: usize = 1 << 20;
 
 /// While the server stops: a session without transaction that says nothing for this long ends,
 const QUIET_WHILE_STOPPING: Duration = Duration::from_secs(2);

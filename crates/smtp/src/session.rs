@@ -130,7 +130,13 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
             Err(error) => return shared.tally.handshake_failed(&connection, &error),
         }
     }
-    let connected = std::panic::catch_unwind(AssertUnwindSafe(|| shared.gate.connect(&connection)));
+    let connected = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut visitor = shared.gate.connect(&connection)?;
+        if let Some(secured) = &secured {
+            shared.gate.secured(&mut visitor, secured);
+        }
+        Ok(visitor)
+    }));
     let visitor = match connected {
         Ok(Ok(visitor)) => visitor,
         Ok(Err(reply)) => return refuse(&mut stream, &reply, limits.handshake_timeout).await,
@@ -146,7 +152,7 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
         submission: listener.submission,
         xclient: live.settings.xclient.longest(connection.client.ip()).is_some(),
     };
-    let setup = Setup { shared: shared.clone(), live, link, secured, connection, stop };
+    let setup = Setup { shared: shared.clone(), live, link, connection, stop };
     let mut driver = Driver::new(setup, stream, visitor);
     let ended = AssertUnwindSafe(driver.run()).catch_unwind().await;
     if ended.is_err() {
