@@ -7,6 +7,7 @@ from house import XCLIENT_PEER, case, check, equal, mail
 ORDER = b"X-PHP-Originating-Script: 1000:/home/shop/htdocs/checkout.php\r\n"
 SHELL = b"X-PHP-Originating-Script: 1000:/home/shop/htdocs/wp-content/uploads/x.php\r\n"
 SPAM = b"Dear friend, your parcel is waiting. Pay the fee of 1.99 at http://parcel-fee.click/pay?id=%d within 24 hours.\r\n"
+HARMLESS = b"Hello,\r\n\r\nas promised the minutes of our meeting number %d.\r\n\r\nKind regards\r\n"
 
 
 def node(relay):
@@ -20,6 +21,16 @@ def node(relay):
 @case("streams.webshell", seconds=150, alone=True)
 def webshell(house):
     """50 messages a second from one script: at most 20 escape, every order mail of the other script passes, one cause"""
+    burst(house, SPAM, 1500)
+
+
+@case("streams.harmless-text", seconds=100, alone=True)
+def harmless(house):
+    """the same with a text that no rule minds: speed and strangers are enough"""
+    burst(house, HARMLESS, 700)
+
+
+def burst(house, text, count):
     relay, sink = house.pair(mode="enforce")
     delays, over = [], threading.Event()
 
@@ -38,9 +49,9 @@ def webshell(house):
     time.sleep(7)
     sent, codes, begun = 0, {}, time.monotonic()
     with node(relay) as client:
-        while sent < 1500:
+        while sent < count:
             sent += 1
-            message = SHELL + mail("Your parcel %d" % sent, body=SPAM % sent, sender="service@shop.example")
+            message = SHELL + mail("Your parcel %d" % sent, body=text % sent, sender="service@shop.example")
             code, _ = 0, None
             for line in ("MAIL FROM:<service@shop.example>", "RCPT TO:<victim%d@dest.example>" % sent):
                 code = client.say(line)[0]
