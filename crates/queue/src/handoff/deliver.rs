@@ -78,7 +78,7 @@ impl<'a> Job<'a> {
                 },
             };
             let attempt = server.attempt(slot, &self.message, &*self.content, patience).await;
-            if matches!(&attempt, Attempt::Failed(f, _) if matches!(f.trouble, Trouble::Slow(_))) {
+            if matches!(&attempt, Attempt::Failed(failure, _) if failure.trouble.may_pass()) {
                 again.push(*server);
             }
             if let Some(delivery) = self.take(server, attempt).await {

@@ -160,7 +160,7 @@ impl Server {
         }
         let attempt = match self.open_within(patience).await {
             Ok(link) => self.transact(link, message, content).await,
-            Err(trouble) => Attempt::Failed(trouble.into(), None),
+            Err(trouble) => Attempt::Failed(self.crowded(trouble).into(), None),
         };
         self.judge(attempt)
     }
@@ -208,12 +208,24 @@ impl Server {
         }
     }
 
+    /// Sees whether a connection was refused since others of ours are open: no failure, but a
+    /// reason for fewer.
+    fn crowded(&self, trouble: Trouble) -> Trouble {
+        match trouble.unwelcome() {
+            Some(reply) if self.slots.shrink() => Trouble::Crowded(reply.clone()),
+            _ => trouble,
+        }
+    }
+
     /// Learns from what came of a message.
     fn judge(self: &Arc<Self>, attempt: Attempt) -> Attempt {
         match &attempt {
             Attempt::Failed(failure, _) if failure.trouble.is_ours() => {}
             Attempt::Failed(failure, _) => self.failed(&failure.trouble),
-            Attempt::Verdict(..) | Attempt::Lacks(..) => self.succeeded(),
+            Attempt::Verdict(..) | Attempt::Lacks(..) => {
+                self.slots.grow();
+                self.succeeded();
+            }
         }
         attempt
     }

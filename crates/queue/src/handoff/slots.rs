@@ -1,7 +1,8 @@
 //! Room for connections to one server, shared fairly between customers.
 //!
 //! Who finds room takes it. Who waits is served in turns by key, not by order of arrival: a flood
-//! of one customer waits behind itself.
+//! of one customer waits behind itself. A server that says it has enough connections gets fewer,
+//! and more again bit by bit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,39 +13,48 @@ use tokio::sync::oneshot;
 /// A number of places.
 #[derive(Debug)]
 pub(super) struct Slots {
-    limit: usize,
+    most: usize,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    free: usize,
+    /// Places there are now: `most`, or fewer after the server had enough of us.
+    limit: usize,
+    taken: usize,
+    /// Messages since the limit changed last.
+    quiet: u32,
     /// Who waits, by key; no entry is empty.
     waiting: HashMap<Arc<str>, VecDeque<oneshot::Sender<Slot>>>,
     /// Every key of `waiting` once, in order of their turn.
     turns: VecDeque<Arc<str>>,
 }
 
+/// Messages without a complaint of the server after which it gets one connection more.
+const QUIET_MIN: u32 = 100;
+
 /// A place that is taken until this is dropped.
 #[derive(Debug)]
 pub(super) struct Slot(Option<Arc<Slots>>);
 
 impl Slots {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
-        let state = State { free: limit, waiting: HashMap::new(), turns: VecDeque::new() };
-        Arc::new(Self { limit, state: Mutex::new(state) })
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        let (waiting, turns) = (HashMap::new(), VecDeque::new());
+        let state = State { limit: most, taken: 0, quiet: 0, waiting, turns };
+        Arc::new(Self { most, state: Mutex::new(state) })
     }
 
     /// How many are taken.
     pub(super) fn taken(&self) -> usize {
-        self.limit - self.state.lock().free
+        self.state.lock().taken
     }
 
     /// A place, if one is free now.
     pub(super) fn try_take(self: &Arc<Self>) -> Option<Slot> {
         let mut state = self.state.lock();
-        state.free = state.free.checked_sub(1)?;
-        Some(Slot(Some(Arc::clone(self))))
+        let free = state.taken < state.limit;
+        state.taken += usize::from(free);
+        free.then(|| Slot(Some(Arc::clone(self))))
     }
 
     /// Waits for a place. Bounded by its caller; dropping the future gives the turn up.
@@ -52,8 +62,8 @@ impl Slots {
         loop {
             let receiver = {
                 let mut state = self.state.lock();
-                if state.free > 0 {
-                    state.free -= 1;
+                if state.taken < state.limit {
+                    state.taken += 1;
                     return Slot(Some(Arc::clone(self)));
                 }
                 state.wait(key)
@@ -65,11 +75,52 @@ impl Slots {
         }
     }
 
+    /// The server does not want as many connections as are open. False when there is no other
+    /// than the caller's own: then it wants none.
+    pub(super) fn shrink(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.taken < 2 {
+            return false;
+        }
+        state.limit = state.limit.min(state.taken - 1);
+        state.quiet = 0;
+        true
+    }
+
+    /// A message went through: in the long run the server may be asked for more again.
+    pub(super) fn grow(self: &Arc<Self>) {
+        let sender = {
+            let mut state = self.state.lock();
+            if state.limit == self.most {
+                return;
+            }
+            state.quiet += 1;
+            if state.quiet < QUIET_MIN {
+                return;
+            }
+            state.quiet = 0;
+            state.limit += 1;
+            let sender = if state.taken < state.limit { state.next_waiting() } else { None };
+            state.taken += usize::from(sender.is_some());
+            sender
+        };
+        if let Some(sender) = sender {
+            // When that one has gone, the slot comes back here and is given to the next.
+            drop(sender.send(Slot(Some(Arc::clone(self)))));
+        }
+    }
+
     /// A place got free: to the next in turn who still waits.
     fn give(self: Arc<Self>) {
         let mut slots = self;
         loop {
-            let Some(sender) = slots.next_waiting() else { return };
+            let sender = {
+                let mut state = slots.state.lock();
+                let sender = if state.taken > state.limit { None } else { state.next_waiting() };
+                state.taken -= usize::from(sender.is_none());
+                sender
+            };
+            let Some(sender) = sender else { return };
             match sender.send(Slot(Some(slots))) {
                 Ok(()) => return,
                 // Gone meanwhile. Disarmed, or its drop would come back to here.
@@ -79,25 +130,6 @@ impl Slots {
                 },
             }
         }
-    }
-
-    /// The next one in turn; without one the place is noted as free.
-    fn next_waiting(&self) -> Option<oneshot::Sender<Slot>> {
-        let mut state = self.state.lock();
-        while let Some(key) = state.turns.pop_front() {
-            let Some(queue) = state.waiting.get_mut(&key) else { continue };
-            let sender = queue.pop_front();
-            if queue.is_empty() {
-                state.waiting.remove(&key);
-            } else {
-                state.turns.push_back(key);
-            }
-            if sender.is_some() {
-                return sender;
-            }
-        }
-        state.free += 1;
-        None
     }
 }
 
@@ -113,6 +145,19 @@ impl State {
             }
         }
         receiver
+    }
+
+    /// The next one in turn.
+    fn next_waiting(&mut self) -> Option<oneshot::Sender<Slot>> {
+        let key = self.turns.pop_front()?;
+        let queue = self.waiting.get_mut(&key)?;
+        let sender = queue.pop_front();
+        if queue.is_empty() {
+            self.waiting.remove(&key);
+        } else {
+            self.turns.push_back(key);
+        }
+        sender
     }
 }
 
@@ -168,5 +213,28 @@ mod tests {
         drop(held);
         drop(wait);
         assert_eq!(slots.taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_enough_gets_fewer_for_a_while() {
+        let slots = Slots::new(4);
+        let mut held: Vec<_> = (0..4).map(|_| slots.try_take().unwrap()).collect();
+        // The third and the fourth were one too many.
+        assert!(slots.shrink());
+        held.pop();
+        assert!(slots.shrink());
+        held.pop();
+        assert!(slots.try_take().is_none());
+        let mut wait = Box::pin(slots.take("a"));
+        assert!((&mut wait).now_or_never().is_none());
+        for _ in 0..QUIET_MIN {
+            slots.grow();
+        }
+        let third = (&mut wait).now_or_never().unwrap();
+        assert_eq!(slots.taken(), 3);
+        drop((held, third));
+        assert_eq!(slots.taken(), 0);
+        let _alone = slots.try_take().unwrap();
+        assert!(!slots.shrink());
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Trouble {
     Slow(Duration),
     #[error("no free connection within {} s", .0.as_secs())]
     Busy(Duration),
+    #[error("takes no more connections: {0}")]
+    Crowded(Reply),
     #[error(transparent)]
     Wire(#[from] client::Trouble),
     #[error("silent at {0}")]
@@ -54,7 +56,25 @@ impl Trouble {
 
     /// Whether it lies with the message or with this host, not with the server.
     pub(super) fn is_ours(&self) -> bool {
-        matches!(self, Self::Content(_) | Self::BareNewline | Self::Busy(_))
+        matches!(self, Self::Content(_) | Self::BareNewline | Self::Busy(_) | Self::Crowded(_))
+    }
+
+    /// Whether the same server is worth a second try when no other takes the message: with more
+    /// time, or with a connection that somebody else gives back.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Crowded(_))
+    }
+
+    /// A 4xx instead of a greeting: with other connections open, mostly one too many.
+    pub(super) fn unwelcome(&self) -> Option<&Reply> {
+        use client::Trouble::{Closing, Unwilling};
+        match self {
+            Self::Wire(
+                Closing { stage: Stage::Greeting, reply }
+                | Unwilling { stage: Stage::Greeting, reply },
+            ) => Some(reply).filter(|reply| reply.is_temporary()),
+            _ => None,
+        }
     }
 
     /// The temporary reply behind it, where there is one.
@@ -64,6 +84,7 @@ impl Trouble {
             Self::Wire(Closing { reply, .. } | Early { reply } | Unwilling { reply, .. }) => {
                 Some(reply).filter(|reply| reply.is_temporary())
             }
+            Self::Crowded(reply) => Some(reply),
             _ => None,
         }
     }

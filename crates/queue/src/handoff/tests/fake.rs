@@ -49,6 +49,8 @@ pub(super) struct Fake {
     state: Mutex<State>,
     offers: Mutex<String>,
     acceptor: Mutex<Option<TlsAcceptor>>,
+    /// Connections it takes at a time; none is any number.
+    most: Mutex<Option<usize>>,
 }
 
 #[derive(Default)]
@@ -81,6 +83,11 @@ impl Fake {
     /// Keywords of the EHLO reply, `|` between them.
     pub(super) fn offers(&self, offers: &str) {
         *self.offers.lock() = offers.to_owned();
+    }
+
+    /// Greets more than so many connections with 421.
+    pub(super) fn take_at_most(&self, connections: usize) {
+        *self.most.lock() = Some(connections);
     }
 
     pub(super) fn accept_tls(&self, acceptor: TlsAcceptor) {
@@ -177,6 +184,10 @@ impl Visit {
     }
 
     async fn serve(mut self) -> io::Result<()> {
+        let most = *self.fake.most.lock();
+        if most.is_some_and(|most| self.fake.open(&self.server) > most) {
+            return self.say("421 4.7.0 too many connections").await;
+        }
         self.at("greeting", "220 up.example").await?;
         loop {
             let line = self.line().await?;

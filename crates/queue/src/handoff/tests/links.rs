@@ -125,6 +125,22 @@ async fn a_server_without_room_passes_on_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_with_a_smaller_limit_than_ours_is_not_taken_for_dead() {
+    let fake = Fake::new(vec![rule(A, "end", Act::After(1))]);
+    fake.take_at_most(3);
+    let mut settings = pool(&[A]);
+    settings.connections_per_server = 20;
+    let handoff = handoff(&fake, settings);
+    for _ in 0..2 {
+        let done = join_all((0..40).map(|_| send(&handoff, 1))).await;
+        assert!(done.iter().all(|delivery| words(delivery) == ["accepted"]));
+        assert!(!handoff.is_down("main"));
+    }
+    assert!(fake.dials(A) < 30, "{}", fake.dials(A));
+    assert_eq!(fake.taken().len(), 80);
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_for_room_has_an_end() {
     let fake = Fake::new(vec![rule(A, "end", Act::Hang)]);
     let mut settings = pool(&[A]);
