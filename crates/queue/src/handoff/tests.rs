@@ -1,3 +1,4 @@
+mod chance;
 mod fake;
 mod faults;
 mod links;
