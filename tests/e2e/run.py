@@ -16,7 +16,7 @@ import time
 import traceback
 
 import house
-import delivery, demo, dialogue, durable, errors, offline, peers, streams, walk  # noqa: F401 (each registers its cases)
+import clients, delivery, demo, dialogue, durable, errors, offline, peers, streams, walk  # noqa: F401 (each registers its cases)
 
 
 def one(name):

@@ -19,8 +19,17 @@ struct Package {
 /// Every package that a supported platform builds, tests included.
 fn built() -> Vec<Package> {
     let tree = cargo(&[
-        "tree", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--no-dedupe",
-        "--target", "x86_64-unknown-linux-gnu", "--format", "{p}\t{l}",
+        "tree",
+        "--workspace",
+        "--edges",
+        "normal,build,dev",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+        "--target",
+        "x86_64-unknown-linux-gnu",
+        "--format",
+        "{p}\t{l}",
     ])
     .unwrap();
     let lines: BTreeSet<_> = tree.lines().filter(|line| line.contains('\t')).collect();

@@ -53,8 +53,16 @@ fn nobody_imports_more_than_the_table_allows() {
 #[test]
 fn pure_crates_have_no_runtime() {
     const IO: [&str; 10] = [
-        "tokio", "tokio-util", "tokio-rustls", "rustls", "socket2", "rusqlite", "rustix", "hyper",
-        "axum", "tempfile",
+        "tokio",
+        "tokio-util",
+        "tokio-rustls",
+        "rustls",
+        "socket2",
+        "rusqlite",
+        "rustix",
+        "hyper",
+        "axum",
+        "tempfile",
     ];
     let text = cargo(&["metadata", "--format-version", "1", "--no-deps"]).unwrap();
     let metadata: serde_json::Value = serde_json::from_str(&text).unwrap();
