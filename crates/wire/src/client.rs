@@ -2,7 +2,7 @@
 //!
 //! Octets of the upstream go in by `step`, ours come out by `output`. "Accepted" is said of a
 //! recipient only after a 2xx to the end of data: an error path has no way to that word, since the
-//! only one who writes it is [`Transaction::finish`]. Everything else leaves the recipient with the
+//! only one who writes it is `Transaction::finish`. Everything else leaves the recipient with the
 //! reply that turned it away, or unanswered.
 //!
 //! Where PIPELINING is offered, MAIL, all RCPT and DATA leave in one piece; the content waits for
