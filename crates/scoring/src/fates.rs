@@ -19,8 +19,9 @@ pub(crate) struct Fates {
     pub(crate) unknown: u32,
     pub(crate) blocked: u32,
     pub(crate) complaints: u32,
-    /// The sum since the last mark, without floor.
+    /// The sum since the last mark, without floor, and how many fates it is of.
     fresh: i32,
+    fresh_known: u32,
     /// Good news in all: how much of a past it has.
     pub(crate) past: u32,
 }
@@ -53,6 +54,7 @@ impl Fates {
         if fate == Fate::Delivered {
             self.past = self.past.saturating_add(1);
         }
+        self.fresh_known = self.fresh_known.saturating_add(1);
         self.weigh(points, now, settings);
     }
 
@@ -64,12 +66,12 @@ impl Fates {
 
     /// From here on [`Self::fresh`] counts anew.
     pub(crate) fn mark(&mut self) {
-        self.fresh = 0;
+        (self.fresh, self.fresh_known) = (0, 0);
     }
 
-    /// What was learnt since the mark, good and bad.
-    pub(crate) fn fresh(&self) -> i32 {
-        self.fresh
+    /// What was learnt since the mark, good and bad, in hundredths, and of how many recipients.
+    pub(crate) fn fresh(&self) -> (i32, u32) {
+        (self.fresh, self.fresh_known)
     }
 
     fn weigh(&mut self, points: Points, now: Timestamp, settings: &Evidence) {

@@ -49,10 +49,10 @@ impl Places {
         let oldest = self.known.values().map(|(first, _)| *first).min();
         let has_past = oldest.is_some_and(|first| seconds.saturating_sub(first) >= DAY);
         let seen = self.known.get(&network).copied();
-        let familiar = match seen {
-            Some((first, _)) => seconds.saturating_sub(first) >= DAY,
-            None => false,
-        } || !has_past && seen.is_none() && self.known.len() < FIRST_NETWORKS;
+        // A login without a past has nothing to be compared with but its own first places.
+        let first_places = !has_past && (seen.is_some() || self.known.len() < FIRST_NETWORKS);
+        let familiar =
+            first_places || seen.is_some_and(|(first, _)| seconds.saturating_sub(first) >= DAY);
         if !familiar
             && !self.lately.iter().any(|(_, n)| *n == network)
             && self.lately.len() < LATELY_MAX

@@ -165,6 +165,15 @@ pub struct Hold {
     pub probe_recipients: u32,
     /// Probes before only waiting is left.
     pub probes: u32,
+    /// A held stream that proves clean goes free in stages, this far apart: long enough to hear of
+    /// the last stage's mail.
+    pub stage_span: Duration,
+    /// Messages of a stage for each recipient whose fate is known since the hold began. Four: when
+    /// chance deceived the first look, the next one sees four times as much.
+    pub stage_factor: u32,
+    /// A stage is at least this share of all deliveries to strangers the stream ever had, in
+    /// percent: a shop of years needs no stages for its sale, a script of yesterday does.
+    pub past_percent: u32,
     /// Share of strangers from which a fast stream counts as new. Half: a newsletter or a round of
     /// invitations goes to people mailed before; a bought list does not.
     pub new_percent: u32,
@@ -186,6 +195,9 @@ impl Default for Hold {
             doubt_points: Points::from_hundredths(120),
             probe_recipients: 4,
             probes: 2,
+            stage_span: Duration::from_secs(60),
+            stage_factor: 4,
+            past_percent: 25,
             new_percent: 50,
             release_spread_max: Duration::from_secs(45),
             release_gap: Duration::from_millis(500),

@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) outage: Outage,
     /// Holds for speed that began lately, by customer.
     pub(crate) trips: VecDeque<(Timestamp, CustomerId)>,
+    /// When a delivery was last heard of: without news there is no proving clean.
+    pub(crate) heard_at: Option<Timestamp>,
     /// Next number of a hold or case.
     pub(crate) next: u64,
     /// The latest time that was told.
@@ -143,7 +145,8 @@ pub(crate) struct Hold {
     pub(crate) since: Timestamp,
     /// When it is looked at next.
     pub(crate) check: Timestamp,
-    /// Held mail, in order; the first ones are small, to be let go as probes.
+    /// Held mail, in order; the first batches are small, to be let go as probes, then each has twice
+    /// the messages of the one before, to be let go in stages.
     pub(crate) batches: VecDeque<Batch>,
     pub(crate) batches_made: u32,
     pub(crate) probes: u32,

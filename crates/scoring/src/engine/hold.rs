@@ -3,7 +3,8 @@
 //! At the end of the first span the stream goes free when nothing but its speed speaks against it, or
 //! when what became of its mail since then outweighs it; an older past does not, since stolen
 //! senders have one. In doubt a few messages go as probes, and their fate decides. At the longest
-//! span doubt goes in favour of the sender, unless two kinds of evidence stand.
+//! span doubt goes in favour of the sender, unless two kinds of evidence stand. What goes free goes in
+//! stages, each as large as what is known by then vouches for.
 
 use std::time::Duration;
 
@@ -63,10 +64,10 @@ impl Engine {
         let Some(hold) = self.state.holds.get_mut(&number) else {
             return Decision::forward(mail.lane);
         };
-        let probe = settings.hold.probe_recipients;
-        let full = hold.batches.back().is_none_or(|batch| {
-            hold.batches_made <= settings.hold.probes && batch.recipients >= probe
-        });
+        let full = hold
+            .batches
+            .back()
+            .is_none_or(|batch| batch.recipients >= batch_size(hold.batches_made, &settings.hold));
         if full {
             hold.batches_made += 1;
             let id = BatchId::new(
@@ -85,8 +86,12 @@ impl Engine {
         let mut decision = Decision::forward(mail.lane);
         decision.verb = Verb::Hold;
         // The engine lets it go earlier; this is for the case that there is no engine any more.
-        decision.until =
-            Some(hold.since.plus(settings.hold.span_max + BACKSTOP).max(mail.now.plus(BACKSTOP)));
+        decision.until = Some(
+            hold.since
+                .plus(settings.hold.span_max)
+                .max(mail.now.plus(settings.hold.span))
+                .plus(BACKSTOP),
+        );
         decision.hits = hits.iter().map(|w| w.hit.clone()).collect();
         if decision.hits.is_empty() {
             let why = format!("its stream is held back since {}", hold.since);
@@ -122,7 +127,7 @@ impl Engine {
         let due = hold.check <= now;
         match self.verdict_on_hold(number, waited, now) {
             End::Guilty => self.condemn_hold(number, now, acts),
-            End::Free if due => self.release_hold(number, true, now, acts),
+            End::Free if due => self.release_stage(number, now, acts),
             End::Doubt if due && waited >= self.settings.hold.span_max => {
                 self.release_hold(number, false, now, acts);
             }
@@ -141,9 +146,11 @@ impl Engine {
         let (mut fates, mut fresh) = (0, 0);
         if let Some(stream) = self.state.stream_of(&hold) {
             fates = stream.fates.points(now, &settings.evidence).hundredths();
-            fresh = stream.fates.fresh();
-            if fates > 0 {
-                let hit = super::judge::hit(rules::RECIPIENT_FEEDBACK, fates, stream.fates.why());
+            fresh = stream.fates.fresh().0;
+            // A long clean past must not buy the burst a discount.
+            let points = fates.max(fresh);
+            if points > 0 {
+                let hit = super::judge::hit(rules::RECIPIENT_FEEDBACK, points, stream.fates.why());
                 hits.push(WeighedHit { family: Family::Feedback, hit });
             }
         }
@@ -158,8 +165,10 @@ impl Engine {
         if balance.condemns(&settings) {
             return End::Guilty;
         }
-        let doubt = if other > settings.hold.doubt_points.hundredths() { other + fresh } else { 0 };
-        if fates <= 0 && doubt <= 0 || allowed && balance.total <= 0 {
+        // Weak signs never act alone; strong ones must be outweighed by what became of mail since.
+        let weak = settings.hold.doubt_points.hundredths();
+        let clean = if other > weak { other + fresh <= 0 } else { fresh <= FRESH_MAX };
+        if fates <= weak && clean || allowed && balance.total <= 0 {
             return End::Free;
         }
         if waited >= settings.hold.span_max && balance.holds(&settings) {
@@ -186,6 +195,35 @@ impl Engine {
         }
         let last = hold.since.plus(settings.hold.span_max);
         hold.check = now.plus(settings.hold.probe_span).min(last.max(now.plus(STEP)));
+        self.state.timers.insert((hold.check, number));
+        self.state.holds.insert(number, hold);
+    }
+
+    /// Lets as much go as what is known of the stream vouches for; the hold ends when that is all.
+    fn release_stage(&mut self, number: u64, now: Timestamp, acts: &mut Vec<Act>) {
+        let settings = std::sync::Arc::clone(&self.settings);
+        let Some(mut hold) = self.state.holds.remove(&number) else { return };
+        let heard = self.state.heard_at.is_some_and(|at| now.since(at) <= HEARD_SPAN);
+        let mut room = u32::MAX;
+        if heard && let Some(stream) = self.state.stream_of(&hold) {
+            let known = stream.fates.fresh().1.saturating_mul(settings.hold.stage_factor);
+            let past = u64::from(stream.fates.past) * u64::from(settings.hold.past_percent) / 100;
+            room = known.max(past as u32).max(settings.hold.probe_recipients * 4);
+        }
+        let held: u32 = hold.batches.iter().map(|batch| batch.recipients).sum();
+        if held <= room {
+            self.state.holds.insert(number, hold);
+            self.release_hold(number, true, now, acts);
+            return;
+        }
+        while let Some(batch) = hold.batches.pop_front() {
+            room = room.saturating_sub(batch.recipients);
+            self.release_batch(&hold, batch, now, acts);
+            if hold.batches.front().is_none_or(|next| next.recipients > room) {
+                break;
+            }
+        }
+        hold.check = now.plus(settings.hold.stage_span);
         self.state.timers.insert((hold.check, number));
         self.state.holds.insert(number, hold);
     }
@@ -232,6 +270,19 @@ impl Engine {
     }
 }
 
+/// Recipients of a hold's n-th batch, counted from 1.
+fn batch_size(n: u32, settings: &crate::settings::Hold) -> u32 {
+    if n <= settings.probes {
+        return settings.probe_recipients;
+    }
+    let doublings = (n - settings.probes).min(20);
+    settings.probe_recipients.saturating_mul(1 << doublings)
+}
+
+/// Points up to which news of a held stream's mail are still ordinary: two dead addresses in twelve.
+const FRESH_MAX: i32 = 50;
+/// Without a delivery heard of for so long there is nobody who tells.
+const HEARD_SPAN: Duration = Duration::from_secs(86_400);
 /// Beyond the longest span the queue lets held mail go by itself.
 const BACKSTOP: Duration = Duration::from_secs(120);
 /// The shortest time between two looks at a hold.

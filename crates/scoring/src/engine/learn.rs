@@ -65,6 +65,9 @@ impl Engine {
         acts: &mut Vec<Act>,
     ) {
         let key = self.key;
+        if class == Fate::Delivered {
+            self.state.heard_at = Some(now);
+        }
         let Some(brief) = self.state.recent.get(message).filter(|brief| brief.forwarded) else {
             return;
         };

@@ -161,7 +161,7 @@ fn an_honest_burst_is_held_once_and_then_has_room() {
     assert_eq!(house.released(), 0);
     house.until(begin + 200);
     assert!(house.released() > 0, "nothing spoke against it");
-    let verbs = house.burst(begin + 300, &script(SHOP), 60, Fate::Delivered);
+    let verbs = house.burst(begin + 600, &script(SHOP), 60, Fate::Delivered);
     assert_eq!(count(&verbs, Verb::Forward), 60, "earned room");
     assert!(house.engine.cases().is_empty());
 }
