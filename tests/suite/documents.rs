@@ -51,3 +51,28 @@ fn records_of_decisions_are_named() {
         assert!(architecture.contains(&name), "ARCHITECTURE.md does not name docs/adr/{name}");
     }
 }
+
+/// Complete replies 4xx and 5xx among the string literals of a source file.
+fn replies(source: &str) -> Vec<String> {
+    let literals = source.split('"').skip(1).step_by(2);
+    let refusals = literals.filter(|text| {
+        let words: Vec<_> = text.splitn(3, ' ').collect();
+        let [code, enhanced, _] = words.as_slice() else { return false };
+        code.len() == 3 && code.starts_with(['4', '5']) && enhanced.starts_with(&code[..1])
+    });
+    refusals.map(|text| text.trim_end_matches("\\r\\n").to_owned()).collect()
+}
+
+#[test]
+fn refusals_of_the_dialogue_are_documented() {
+    let document = read("docs/replies.md").unwrap();
+    let mut seen = 0;
+    for file in ["wire/src/replies.rs", "smtp/src/accept.rs", "smtp/src/caps.rs"] {
+        for reply in replies(&read(&format!("crates/{file}")).unwrap()) {
+            let known = reply.contains(" Syntax: ") || document.contains(&format!("`{reply}`"));
+            assert!(known, "docs/replies.md lacks `{reply}` of {file}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "only {seen} replies found");
+}
