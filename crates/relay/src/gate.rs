@@ -60,13 +60,15 @@ impl Gate for FrontDoor {
         // A password for a login that the directory no longer has opens nothing.
         let owner = live.directory.by_login(login);
         let stored = live.passwords.hash(login).filter(|_| owner.is_some());
-        match relay.verifier.verify(login, password, stored, relay.clock.now()).await {
+        let sample = live.passwords.sample();
+        match relay.verifier.verify(login, password, stored, sample, relay.clock.now()).await {
             Verdict::Right => {
                 visitor.login = Some(login.to_owned());
                 Ok(())
             }
             Verdict::Wrong => {
                 relay.counters.auth_failed.count();
+                relay.guesses.failed(login, visitor.client_ip(), relay.clock.now());
                 info!(event = "auth-failed", client = %visitor.client_ip(), login = ?login);
                 Err(replies::wrong_password())
             }

@@ -9,6 +9,7 @@ pub mod demo;
 mod feedback;
 mod forward;
 mod gate;
+mod guesses;
 pub mod identify;
 mod judging;
 mod live;

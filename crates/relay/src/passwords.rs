@@ -1,7 +1,7 @@
 //! Is this the password of that login? Slow on purpose, so on few threads and remembered for minutes.
 //!
-//! A login that does not exist costs as much time as one that does: it is checked against a hash
-//! that nothing matches.
+//! A login that does not exist costs as much time as one that does: it is checked against another
+//! login's hash, and the answer is no.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,15 +42,17 @@ impl Verifier {
         }
     }
 
-    /// Checks `password` against `hash`; `None`: there is no such login.
+    /// Checks `password` against `hash`; `None`: there is no such login, and `sample` is checked
+    /// instead for the time it takes.
     pub(crate) async fn verify(
         &self,
         login: &str,
         password: &str,
         hash: Option<&str>,
+        sample: Option<&str>,
         now: Timestamp,
     ) -> Verdict {
-        let stored = hash.unwrap_or(NOBODY);
+        let stored = hash.or(sample).unwrap_or(NOBODY);
         let mark = self.mark(&[login, password, stored]);
         if self.right.lock().get(&mark).is_some_and(|until| *until > now) {
             return Verdict::Right;
@@ -92,7 +94,7 @@ const THREADS: usize = 2;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 const REMEMBERED_MAX: usize = 100_000;
-/// bcrypt (cost 10) of a text that nobody typed.
+/// Where there is no hash at all: bcrypt (cost 10) of a text that nobody typed.
 const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2v";
 
 fn is_match(password: &str, stored: &str) -> bool {
@@ -121,12 +123,12 @@ mod tests {
             ("secret", None, Verdict::Wrong),
         ];
         for (password, hash, expect) in rows {
-            let got = verifier.verify("a@b.example", password, hash, now).await;
+            let got = verifier.verify("a@b.example", password, hash, Some(&bcrypt), now).await;
             assert_eq!(got, expect, "{password:?} {hash:?}");
         }
         // What was right is not right for another login, nor once the stored hash has changed.
         let other = bcrypt::hash("other", 4).unwrap();
-        let changed = verifier.verify("a@b.example", "secret", Some(&other), now).await;
+        let changed = verifier.verify("a@b.example", "secret", Some(&other), None, now).await;
         assert_eq!(changed, Verdict::Wrong);
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, RwLock, mpsc};
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
+use crate::guesses::Guesses;
 use crate::live::Live;
 use crate::passwords::Verifier;
 
@@ -33,6 +34,7 @@ pub struct Relay {
     /// Keys the hashes of recipients in the journal.
     pub(crate) key: u64,
     pub(crate) verifier: Verifier,
+    pub(crate) guesses: Guesses,
     /// Handoffs that outlived their client's patience.
     pub(crate) late: TaskTracker,
     /// What the engine wants done, in its order.

@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::counters::Counters;
 use crate::gate::FrontDoor;
+use crate::guesses::Guesses;
 use crate::live::Live;
 use crate::notices::FromQueue;
 use crate::passwords::Verifier;
@@ -79,6 +80,7 @@ impl Running {
             counters: Counters::default(),
             key,
             verifier: Verifier::new(&secret),
+            guesses: Guesses::default(),
             late: TaskTracker::new(),
             acts,
             keeping: RwLock::new(()),
