@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn failures_are_counted_by_span_and_bounded() {
         let guesses = Guesses::default();
-        let at = |seconds| Timestamp::from_millis(seconds * 1000);
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1000);
         assert_eq!((1..=25).map(|n| guesses.count("login:a", at(n))).last(), Some(25));
         assert_eq!(guesses.count("login:b", at(26)), 1);
         assert_eq!(guesses.count("login:a", at(601)), 1, "a new span begins");
