@@ -94,11 +94,21 @@ pub(crate) const AUTH_FAILED: Line = "535 5.7.8 Authentication failed";
 mod tests {
     use super::*;
 
+    /// Every line of this file, as its source says it.
     #[test]
-    fn class_and_enhanced_class_agree() {
-        for line in [BYE, MESSAGE, SHUTDOWN, UNKNOWN, TOO_BIG, TOO_MANY_RECIPIENTS, AUTH_FAILED] {
-            let (code, enhanced) = (code(line), line.as_bytes()[4]);
-            assert_eq!(u16::from(enhanced - b'0'), code / 100, "{line}");
+    fn codes_agree_and_lines_fit() {
+        let source = include_str!("replies.rs");
+        let lines = source.split("Line = ").skip(1).filter_map(|rest| rest.split('"').nth(1));
+        let lines: Vec<_> = lines.filter(|line| line.starts_with(char::is_numeric)).collect();
+        assert!(lines.len() > 50, "{}", lines.len());
+        for line in lines {
+            let code = code(line);
+            assert!((200..600).contains(&code) && line.len() <= 510, "{line}");
+            assert!(line.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{line}");
+            if code / 100 != 3 {
+                let enhanced = line.split(' ').nth(1).unwrap_or_default();
+                assert_eq!(enhanced.split('.').next(), Some(&line[..1]), "{line}");
+            }
         }
     }
 }
