@@ -12,11 +12,11 @@ use tracing::warn;
 use crate::outcome::{self, of_delivery};
 use crate::runner::{Deliver, Runner, pending, set_aside_row};
 use crate::store::{
-    self, Claim, Condition, Disk, Folders, NewMessage, RealDisk, Release, Store, folder,
+    self, Claim, Condition, Disk, Folders, NewMessage, RealDisk, Release, Released, Store, folder,
 };
 use crate::{
     AuditEntry, Counts, Delivery, Handoff, Item, Journal, Keep, KeepError, KeepState, Notices,
-    OpenError, PersonAct, Selector, Settings, State, StoreError,
+    OpenError, PersonAct, QueueEvent, Selector, Settings, State, StoreError, What,
 };
 
 /// All kept mail. A clone is another handle to the same queue.
@@ -431,18 +431,29 @@ impl Inner {
         let (condition, release) = (Arc::new(condition), Arc::new(release));
         let mut released: Vec<MessageId> = Vec::new();
         loop {
-            let (condition, release, done) = (condition.clone(), release.clone(), released.len());
+            let (condition, given, done) = (condition.clone(), release.clone(), released.len());
             let portion = self
                 .store
-                .write(move |c, fx| {
-                    store::release(c, fx, &condition, &release, (done, limit - done))
-                })
+                .write(move |c, fx| store::release(c, fx, &condition, &given, (done, limit - done)))
                 .await?;
             let last = portion.len() < store::PORTION;
-            released.extend(portion);
+            for one in &portion {
+                self.tell_released(one, &release.by);
+            }
+            released.extend(portion.into_iter().map(|one| one.id));
             if last || released.len() >= limit {
                 return Ok(released);
             }
+        }
+    }
+
+    fn tell_released(&self, one: &Released, by: &str) {
+        // One that does not read back is found, and set aside, when it is to be handed on.
+        if let Some(notices) = self.notices.get()
+            && let Ok(submission) = serde_json::from_str(&one.submission)
+        {
+            let what = What::Released { by: by.to_owned(), from: one.from };
+            notices.event(QueueEvent { submission: Arc::new(submission), what });
         }
     }
 }

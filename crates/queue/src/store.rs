@@ -19,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -26,7 +27,7 @@ use postern_mail::{Content, Decision, MessageId, Submission, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::acts::{PORTION, Release, audit, audit_log, forget_releases, hurry};
+pub(crate) use self::acts::{PORTION, Release, Released, audit, audit_log, forget_releases, hurry};
 pub(crate) use self::acts::{quarantine, release};
 use self::appender::{Append, Appender, Placed};
 use self::database::Database;
@@ -103,8 +104,11 @@ impl Store {
                 .map_err(|error| unusable(&path, &error))?;
         }
         let (appends, to_append) = mpsc::channel(APPENDS_MAX);
-        let appender = Appender::new(segments, settings.headroom_bytes);
+        let (prepare, wanted) = sync_channel(1);
+        let headroom = settings.headroom_bytes;
+        let appender = Appender::new(segments.clone(), headroom, prepare);
         let threads = vec![
+            thread("queue-prepare", move || appender::prepare(&segments, headroom, &wanted))?,
             thread("queue-segments", move || appender.run(to_append))?,
             thread("queue-database", move || writer.run())?,
         ];

@@ -158,6 +158,7 @@ async fn a_person_releases_and_refuses() {
     assert_eq!(rest, [given_back]);
     let taken = running.until_empty(&bench).await;
     assert_eq!(to(&taken), ["a@d.example", "owner@c2.example"]);
+    assert!(matches!(&running.events(let_go)[..], [What::Released { .. }, What::Forwarded { .. }]));
     assert_eq!(releases(&bench).await, 1);
     let log = bench.queue.audit_log(10).await.unwrap();
     let acts: Vec<_> = log.iter().map(|e| (e.act.as_str(), e.by.as_str(), e.messages)).collect();

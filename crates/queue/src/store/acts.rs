@@ -59,6 +59,15 @@ fn find(
     rows.collect()
 }
 
+/// A message that was let go.
+pub(crate) struct Released {
+    pub(crate) id: MessageId,
+    /// As its row has it.
+    pub(crate) submission: String,
+    /// When it may leave.
+    pub(crate) from: Timestamp,
+}
+
 /// Lets held and quarantined rows go that fit, up to `limit` (and [`PORTION`]), with a release
 /// record each. `done` were let go before, so that the spread goes on. Says which.
 pub(crate) fn release(
@@ -67,7 +76,7 @@ pub(crate) fn release(
     condition: &Condition,
     release: &Release,
     (done, limit): (usize, usize),
-) -> rusqlite::Result<Vec<MessageId>> {
+) -> rusqlite::Result<Vec<Released>> {
     let mut released = Vec::new();
     for (nth, found) in find(connection, condition, limit)?.into_iter().enumerate() {
         connection
@@ -90,7 +99,11 @@ pub(crate) fn release(
             ])?;
         effects.moved(found.state, State::Paced);
         effects.note(found.line, due);
-        released.extend(MessageId::parse(&found.id));
+        let submission = connection
+            .prepare_cached("SELECT submission FROM details WHERE row = ?1")?
+            .query_row([found.row], |row| row.get(0))?;
+        let id = MessageId::parse(&found.id);
+        released.extend(id.map(|id| Released { id, submission, from: due }));
     }
     Ok(released)
 }

@@ -3,11 +3,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use postern_mail::{Content, MessageId, Timestamp};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{debug, error};
 
 use super::disk::is_full;
 use super::record::{HEADER_OCTETS, checksum, header, record_octets};
@@ -38,6 +39,8 @@ pub(crate) struct Appender {
     /// When room was last measured, and what was found.
     measured: Option<(Timestamp, Result<(), KeepError>)>,
     active: Option<Active>,
+    /// Wakes the thread that prepares the next segment.
+    prepare: SyncSender<()>,
     /// Small messages that go out in one write, and where the first of them starts.
     buffer: Vec<u8>,
     buffer_start: u64,
@@ -57,8 +60,14 @@ struct Waiting {
 }
 
 impl Appender {
-    pub(crate) fn new(segments: Arc<Segments>, headroom_bytes: u64) -> Self {
+    /// `prepare` is told when the next segment will be needed soon.
+    pub(crate) fn new(
+        segments: Arc<Segments>,
+        headroom_bytes: u64,
+        prepare: SyncSender<()>,
+    ) -> Self {
         Self {
+            prepare,
             segments,
             headroom_bytes,
             measured: None,
@@ -134,6 +143,11 @@ impl Appender {
             self.write_big(id, content, offset)?
         };
         if let Some(active) = &mut self.active {
+            let half = active.open.bytes / 2;
+            if active.end < half && active.end + needed >= half {
+                // Full: it has been told already. Gone: the segment will be made when needed.
+                let _ = self.prepare.try_send(());
+            }
             active.end += needed;
         }
         if self.buffer.is_empty() {
@@ -236,6 +250,16 @@ impl Appender {
         self.buffer.clear();
         for waiting in self.waiting.drain(..) {
             (waiting.then)(Err(why.clone()));
+        }
+    }
+}
+
+/// The thread that makes segments ready before they are needed; it ends with the appender.
+pub(crate) fn prepare(segments: &Segments, headroom_bytes: u64, wanted: &Receiver<()>) {
+    while let Ok(()) = wanted.recv() {
+        // Without it, the appender tries by itself and reports what is wrong.
+        if let Err(error) = segments.prepare(headroom_bytes) {
+            debug!(%error, "no segment was made ready");
         }
     }
 }

@@ -116,6 +116,12 @@ impl Segments {
             return Ok(Open { number, bytes: self.bytes, file });
         }
         let bytes = needed.max(self.bytes);
+        let (number, file) = self.create(bytes)?;
+        self.note(number, &file, bytes == self.bytes);
+        Ok(Open { number, bytes, file })
+    }
+
+    fn create(&self, bytes: u64) -> io::Result<(u64, Arc<dyn DiskFile>)> {
         loop {
             let number = {
                 let mut known = self.known.lock();
@@ -123,15 +129,25 @@ impl Segments {
                 known.next - 1
             };
             match self.disk.create(number, bytes) {
-                Ok(file) => {
-                    self.note(number, &file, bytes == self.bytes);
-                    return Ok(Open { number, bytes, file });
-                }
+                Ok(file) => return Ok((number, file)),
                 // Another process of ours, which is about to end, has taken the number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Makes a file ready for the next need, unless there is one or room gets short: filling it with
+    /// zeros takes long.
+    pub(crate) fn prepare(&self, headroom_bytes: u64) -> io::Result<()> {
+        if !self.known.lock().spares.is_empty()
+            || self.disk.room()? < headroom_bytes.saturating_add(self.bytes)
+        {
+            return Ok(());
+        }
+        let (number, _) = self.create(self.bytes)?;
+        self.known.lock().spares.push(number);
+        Ok(())
     }
 
     fn note(&self, number: u64, file: &Arc<dyn DiskFile>, reusable: bool) {
