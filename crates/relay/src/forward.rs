@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::live::Live;
 use crate::notices::refusal;
 use crate::relay::Relay;
-use crate::{record, replies};
+use crate::replies;
 
 /// Where forwarded mail goes.
 const POOL: &str = "main";
@@ -95,7 +95,6 @@ fn finished(
     delivery: &Delivery,
     answer: Whole<'_>,
 ) -> Reply {
-    record::handed_over(submission, delivery);
     let message = submission.id;
     match answer {
         Whole::Accepted(upstream) => {

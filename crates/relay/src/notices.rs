@@ -67,13 +67,17 @@ impl Relay {
     pub(crate) fn learn(self: &Arc<Self>, lessons: Vec<Lesson>) {
         let now = self.clock.now();
         let mut acts = Vec::new();
-        {
+        let timers_changed = {
             let mut engine = self.engine.lock();
+            let before = engine.due();
             for lesson in &lessons {
                 acts.extend(engine.learn(lesson, now));
             }
+            engine.due() != before
+        };
+        if timers_changed {
+            self.sooner.notify_one();
         }
-        self.sooner.notify_one();
         if !acts.is_empty() {
             let relay = self.clone();
             tokio::spawn(async move { relay.act(acts).await });

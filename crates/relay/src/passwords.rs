@@ -54,7 +54,8 @@ impl Verifier {
     ) -> Verdict {
         let stored = hash.or(sample).unwrap_or(NOBODY);
         let mark = self.mark(&[login, password, stored]);
-        if self.right.lock().get(&mark).is_some_and(|until| *until > now) {
+        let remembered = self.right.lock().get(&mark).is_some_and(|until| *until > now);
+        if remembered && hash.is_some() {
             return Verdict::Right;
         }
         let permit = tokio::time::timeout(WAIT_MAX, self.threads.clone().acquire_owned()).await;

@@ -1,7 +1,7 @@
 //! What is written down of each message: a log line for people, a journal line for good. No bodies.
 
 use postern_mail::{Decision, Identity, MessageId, Reply, Submission};
-use postern_queue::{Delivery, JournalEntry};
+use postern_queue::JournalEntry;
 use postern_scoring::Facts;
 use serde::Serialize;
 use tracing::info;
@@ -79,12 +79,6 @@ pub(crate) fn turned_away(relay: &Relay, visitor: &Visitor, reply: Reply) -> Rep
     relay.counters.answered(&reply);
     info!(event = "turned-away", client = %visitor.client_ip(), login = visitor.login(), reply = %reply);
     reply
-}
-
-/// An upstream has answered for a message in session.
-pub(crate) fn handed_over(submission: &Submission, delivery: &Delivery) {
-    let server = delivery.server.map_or_else(String::new, |server| server.to_string());
-    info!(event = "handed-over", id = %submission.id, server, recipients = delivery.outcomes.len());
 }
 
 /// Rule ids with points.

@@ -30,7 +30,7 @@ use crate::{acts, admin, snapshot, telemetry};
 /// `postern serve`: until SIGTERM or SIGINT.
 pub fn serve(config: &Path) -> anyhow::Result<()> {
     let live = Live::load(config, Purpose::Serve)?;
-    telemetry::start(&live.config.log);
+    let _logs = telemetry::start(&live.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let running = Running::start(live, Arc::new(SystemClock::default())).await?;
