@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn mailboxes() {
-        let rows: &[(&str, Result<(&str, &str), AddressError>)] = &[
+        type Row = (&'static str, Result<(&'static str, &'static str), AddressError>);
+        let rows: &[Row] = &[
             ("a@b.example", Ok(("a", "b.example"))),
             ("\"a b@c\"@d.example", Ok(("\"a b@c\"", "d.example"))),
             ("\"q\\\"q\"@d.example", Ok(("\"q\\\"q\"", "d.example"))),

@@ -51,6 +51,13 @@ impl Reply {
         Self { code, enhanced, lines }
     }
 
+    /// With an enhanced code in any case: `X.0.0` where it had none (RFC 2034 §4 wants one in every
+    /// reply of who announces them).
+    pub fn with_enhanced(mut self) -> Self {
+        self.enhanced.get_or_insert(Enhanced((self.code / 100) as u8, 0, 0));
+        self
+    }
+
     /// The lines, without codes.
     pub fn lines(&self) -> &[Cow<'static, str>] {
         &self.lines
@@ -104,15 +111,15 @@ impl fmt::Display for Reply {
 /// RFC 5321 §4.5.3.1.5: 512 octets a reply line with code and CR LF; 15 are kept for codes.
 const LINE_OCTETS_MAX: usize = 512 - 2 - 15;
 
-/// Control characters become `?`, over-long lines are cut: whatever an upstream or a customer put
-/// into a text, it stays one line of a reply.
+/// Control characters and what is not ASCII (RFC 5321 §4.2) become `?`, over-long lines are cut:
+/// whatever an upstream or a customer put into a text, it stays one line of a reply.
 fn harmless(text: Cow<'static, str>) -> Cow<'static, str> {
-    if text.len() <= LINE_OCTETS_MAX && !text.contains(char::is_control) {
+    let is_plain = |octet: u8| (0x20..0x7f).contains(&octet);
+    if text.len() <= LINE_OCTETS_MAX && text.bytes().all(is_plain) {
         return text;
     }
-    let mut clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    clean.truncate(clean.floor_char_boundary(LINE_OCTETS_MAX));
-    Cow::Owned(clean)
+    let plain = |c: char| if c.is_ascii() && is_plain(c as u8) { c } else { '?' };
+    Cow::Owned(text.chars().take(LINE_OCTETS_MAX).map(plain).collect())
 }
 
 #[cfg(test)]
@@ -130,8 +137,8 @@ mod tests {
         assert_eq!(wire(Reply::plain(354, "go")), "354 go\r\n");
         let ehlo = Reply::multi(250, None, ["a".into(), "SIZE 1".into()]);
         assert_eq!(wire(ehlo), "250-a\r\n250 SIZE 1\r\n");
-        let evil = Reply::new(550, 7, 1, "no\r\n250 yes\u{1b}[2J".to_owned());
-        assert_eq!(wire(evil), "550 5.7.1 no??250 yes?[2J\r\n");
+        let evil = Reply::new(550, 7, 1, "no\r\n250 yes\u{1b}[2J\u{f6}".to_owned());
+        assert_eq!(wire(evil), "550 5.7.1 no??250 yes?[2J?\r\n");
         assert_eq!(wire(Reply::new(550, 7, 1, "x".repeat(1000))).len(), 512 - 5);
     }
 }

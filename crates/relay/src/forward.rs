@@ -109,7 +109,7 @@ fn finished(
                 _ => None,
             });
             relay.learn(lessons.collect());
-            upstream.clone()
+            upstream.clone().with_enhanced()
         }
     }
 }

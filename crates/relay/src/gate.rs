@@ -95,7 +95,7 @@ impl Gate for FrontDoor {
         if identity.method == Method::Nobody && live.refuses_unknown() {
             let may_log_in = visitor.xclient.is_none() && live.config.smtp.auth;
             let reply = if may_log_in {
-                replies::authenticate()
+                replies::authenticate(visitor.secured.is_some())
             } else {
                 replies::nobody(visitor.client_ip())
             };

@@ -49,9 +49,19 @@ pub(crate) fn nobody(ip: IpAddr) -> Reply {
     Reply::new(550, 7, 1, text)
 }
 
-/// Nobody's mail so far, where a password would change that (RFC 4954 §6).
-pub(crate) fn authenticate() -> Reply {
-    Reply::new(530, 7, 0, "Authentication required: log in with your mailbox and its password")
+/// Nobody's mail so far, where a password would change that (RFC 4954 §6); passwords are taken over
+/// TLS only.
+pub(crate) fn authenticate(is_encrypted: bool) -> Reply {
+    Reply::new(
+        530,
+        7,
+        0,
+        if is_encrypted {
+            "Authentication required: log in with your mailbox and its password"
+        } else {
+            "Authentication required: turn on STARTTLS, then log in with your mailbox and its password"
+        },
+    )
 }
 
 /// Wrong login or password, without saying which (RFC 4954 §6).
