@@ -1,5 +1,6 @@
 //! What waits and how it leaves: store, schedule, handoff to upstreams, bounces, quarantine, journal.
 
+mod acts;
 mod bounce;
 mod error;
 mod event;

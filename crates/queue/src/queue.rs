@@ -1,27 +1,24 @@
 //! The queue's door.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
-use postern_mail::{BatchId, CaseId, Clock, Content, Hit, IdSource, MessageId, Timestamp};
+use postern_mail::{Clock, Content, IdSource, MessageId, Timestamp};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::outcome::{self, of_delivery};
+use crate::outcome::of_delivery;
 use crate::runner::{Deliver, Runner, pending, set_aside_row};
-use crate::store::{
-    self, Claim, Condition, Disk, Folders, NewMessage, RealDisk, Release, Released, Store, folder,
-};
+use crate::store::{self, Condition, Disk, Folders, NewMessage, RealDisk, Store, folder};
 use crate::{
     AuditEntry, Counts, Delivery, Handoff, Item, Journal, Keep, KeepError, KeepState, Notices,
-    OpenError, PersonAct, QueueEvent, Selector, Settings, State, StoreError, What,
+    OpenError, Selector, Settings, State, StoreError,
 };
 
 /// All kept mail. A clone is another handle to the same queue.
 #[derive(Clone)]
-pub struct Queue(Arc<Inner>);
+pub struct Queue(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) store: Store,
@@ -31,7 +28,7 @@ pub(crate) struct Inner {
     pub(crate) random: Mutex<fastrand::Rng>,
     journal: Journal,
     /// From [`Queue::run`] on.
-    notices: SetOnce<Arc<dyn Notices>>,
+    pub(crate) notices: SetOnce<Arc<dyn Notices>>,
 }
 
 impl Queue {
@@ -197,191 +194,6 @@ impl Queue {
         }
     }
 
-    /// A person lets held or quarantined mail go, spread over time; says which (or, on a dry run,
-    /// which it would be).
-    pub async fn release(
-        &self,
-        selector: &Selector,
-        act: &PersonAct,
-    ) -> Result<Vec<MessageId>, StoreError> {
-        let condition = self.fitting(selector, KEPT_BACK);
-        let limit = selector.limit.unwrap_or(usize::MAX);
-        if act.dry_run {
-            return self.ids(condition, limit).await;
-        }
-        let release = Release {
-            by: act.by.clone(),
-            reason: act.reason.clone(),
-            at: act.at,
-            from: self.0.clock.now(),
-            gap: RELEASE_GAP,
-        };
-        let released = self.0.release_fitting(condition, release, limit).await?;
-        self.audit(entry(act, "release", selector, released.len())).await?;
-        Ok(released)
-    }
-
-    /// A person gives mail back with a notice; says which. Held and quarantined mail, or what is in
-    /// the states that the selector names; what is being handed on right now is left out.
-    pub async fn refuse(
-        &self,
-        selector: &Selector,
-        act: &PersonAct,
-    ) -> Result<Vec<MessageId>, StoreError> {
-        let mut limit = selector.limit.unwrap_or(usize::MAX);
-        let states = if selector.states.is_empty() { KEPT_BACK } else { WAITING };
-        if act.dry_run {
-            return self.ids(self.fitting(selector, states), limit).await;
-        }
-        let notices = self.0.notices.wait().await.clone();
-        // The notices themselves come after it, and would fit.
-        let newest = self.0.store.read(store::newest).await?;
-        let (mut refused, mut last_row) = (Vec::new(), 0);
-        while limit > 0 {
-            let mut condition = self.fitting(selector, states);
-            condition.and("queue.row > ?", last_row);
-            condition.and("queue.row <= ?", newest);
-            let (shared, now) = (self.0.store.shared.clone(), self.0.clock.now());
-            let portion = limit.min(REFUSALS_AT_ONCE);
-            let (claims, last) = self
-                .0
-                .store
-                .write(move |c, _| store::claim_after(c, &shared, &condition, portion, now))
-                .await?;
-            let Some(last) = last else { break };
-            last_row = last;
-            limit -= claims.len().min(limit);
-            refused.extend(self.refuse_claims(claims, act, &notices).await);
-        }
-        self.audit(entry(act, "refuse", selector, refused.len())).await?;
-        Ok(refused)
-    }
-
-    async fn refuse_claims(
-        &self,
-        claims: store::Claimed<Claim>,
-        act: &PersonAct,
-        notices: &Arc<dyn Notices>,
-    ) -> Vec<MessageId> {
-        let mut tasks = tokio::task::JoinSet::new();
-        for claim in claims {
-            let claim = match claim {
-                Ok(claim) => claim,
-                Err(bad) => {
-                    set_aside_row(&self.0, bad).await;
-                    continue;
-                }
-            };
-            let id = claim.record.id();
-            let one = entry(act, "refuse", &Selector { ids: vec![id], ..Selector::default() }, 1);
-            let (inner, notices) = (self.0.clone(), notices.clone());
-            tasks.spawn(async move {
-                let why = "refused after review";
-                let ended = outcome::given_up(&claim.record, outcome::REFUSED, why, false);
-                let original = inner.store.load(&claim.record).await.ok();
-                let finish = inner.finish(claim, original.as_deref(), ended, Some(one), &*notices);
-                inner.write_down_for_sure(&finish, &*notices).await;
-                id
-            });
-        }
-        tasks.join_all().await
-    }
-
-    /// Tries what is ready now instead of at its time; says how many.
-    pub async fn retry_now(&self, selector: &Selector) -> Result<usize, StoreError> {
-        let now = self.0.clock.now();
-        let (mut limit, mut hurried) = (selector.limit.unwrap_or(usize::MAX), 0);
-        while limit > 0 {
-            let mut condition = self.fitting(selector, &[State::Ready]);
-            condition.and("queue.due > ?", store::number(now.millis()));
-            let portion = self
-                .0
-                .store
-                .write(move |c, fx| store::hurry(c, fx, &condition, limit, now))
-                .await?;
-            hurried += portion;
-            limit -= portion.min(limit);
-            if portion < store::PORTION {
-                break;
-            }
-        }
-        Ok(hurried)
-    }
-
-    /// The engine ends the hold (or, where the selector names that state, the quarantine) of what
-    /// fits: it leaves from `from` on, spread over `spread`. Says how many.
-    pub async fn let_go(
-        &self,
-        selector: &Selector,
-        why: &str,
-        from: Timestamp,
-        spread: Duration,
-    ) -> Result<usize, StoreError> {
-        let named = |state: &State| selector.states.contains(state);
-        let held = if named(&State::Quarantined) { KEPT_BACK } else { &[State::Held] };
-        let condition = self.fitting(selector, held);
-        let counted = self.fitting(selector, held);
-        let count = self.0.store.read(move |c| store::count(c, &counted)).await?;
-        let release = Release {
-            by: "engine".to_owned(),
-            reason: why.to_owned(),
-            at: self.0.clock.now(),
-            from,
-            gap: spread / u32::try_from(count).unwrap_or(u32::MAX).max(1),
-        };
-        let limit = selector.limit.unwrap_or(usize::MAX);
-        Ok(self.0.release_fitting(condition, release, limit).await?.len())
-    }
-
-    /// The engine quarantines what fits and has not left yet; says how many. What is being handed
-    /// on right now is quarantined only if that fails.
-    pub async fn quarantine(
-        &self,
-        selector: &Selector,
-        case: Option<&CaseId>,
-        hits: &[Hit],
-    ) -> Result<usize, StoreError> {
-        let expires = self.0.clock.now().plus(self.0.settings.quarantine_max_age);
-        let mut quarantined = 0;
-        loop {
-            let condition = self.fitting(selector, UNDECIDED);
-            let (case, hits) = (case.cloned(), hits.to_vec());
-            let portion = self
-                .0
-                .store
-                .write(move |c, fx| {
-                    store::quarantine(c, fx, &condition, (case.as_ref(), &hits), expires)
-                })
-                .await?;
-            quarantined += portion;
-            if portion < store::PORTION {
-                return Ok(quarantined);
-            }
-        }
-    }
-
-    /// [`Self::let_go`] for the held mail of one batch.
-    pub async fn release_batch(
-        &self,
-        batch: &BatchId,
-        from: Timestamp,
-        spread: Duration,
-    ) -> Result<usize, StoreError> {
-        let selector = Selector { batch: Some(batch.clone()), ..Selector::default() };
-        self.let_go(&selector, "hold ended", from, spread).await
-    }
-
-    /// [`Self::quarantine`] for the mail of one batch.
-    pub async fn quarantine_batch(
-        &self,
-        batch: &BatchId,
-        case: Option<&CaseId>,
-        hits: &[Hit],
-    ) -> Result<usize, StoreError> {
-        let selector = Selector { batch: Some(batch.clone()), ..Selector::default() };
-        self.quarantine(&selector, case, hits).await
-    }
-
     /// What waits now.
     pub fn counts(&self) -> Counts {
         self.0.store.shared.counts()
@@ -402,79 +214,7 @@ impl Queue {
     pub fn journal(&self) -> &Journal {
         &self.0.journal
     }
-
-    #[cfg(test)]
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
-    /// What `selector` names, in these states only.
-    fn fitting(&self, selector: &Selector, only: &[State]) -> Condition {
-        let mut condition = Condition::new(selector, self.0.clock.now());
-        condition.and_states(only);
-        condition
-    }
-
-    async fn ids(&self, condition: Condition, limit: usize) -> Result<Vec<MessageId>, StoreError> {
-        self.0.store.read(move |c| store::ids(c, &condition, limit)).await
-    }
 }
 
-impl Inner {
-    /// Lets go what fits, portion by portion.
-    pub(crate) async fn release_fitting(
-        &self,
-        condition: Condition,
-        release: Release,
-        limit: usize,
-    ) -> Result<Vec<MessageId>, StoreError> {
-        let (condition, release) = (Arc::new(condition), Arc::new(release));
-        let mut released: Vec<MessageId> = Vec::new();
-        loop {
-            let (condition, given, done) = (condition.clone(), release.clone(), released.len());
-            let portion = self
-                .store
-                .write(move |c, fx| store::release(c, fx, &condition, &given, (done, limit - done)))
-                .await?;
-            let last = portion.len() < store::PORTION;
-            for one in &portion {
-                self.tell_released(one, &release.by);
-            }
-            released.extend(portion.into_iter().map(|one| one.id));
-            if last || released.len() >= limit {
-                return Ok(released);
-            }
-        }
-    }
-
-    fn tell_released(&self, one: &Released, by: &str) {
-        // One that does not read back is found, and set aside, when it is to be handed on.
-        if let Some(notices) = self.notices.get()
-            && let Ok(submission) = serde_json::from_str(&one.submission)
-        {
-            let what = What::Released { by: by.to_owned(), from: one.from };
-            notices.event(QueueEvent { submission: Arc::new(submission), what });
-        }
-    }
-}
-
-fn entry(act: &PersonAct, verb: &str, selector: &Selector, messages: usize) -> AuditEntry {
-    AuditEntry {
-        at: act.at,
-        by: act.by.clone(),
-        act: verb.to_owned(),
-        target: serde_json::to_string(selector).unwrap_or_default(),
-        reason: act.reason.clone(),
-        messages: messages as u64,
-    }
-}
-
-const KEPT_BACK: &[State] = &[State::Held, State::Quarantined];
-const WAITING: &[State] = &[State::Ready, State::Paced, State::Held, State::Quarantined];
-const UNDECIDED: &[State] = &[State::Ready, State::InFlight, State::Paced, State::Held];
-/// A person's release leaves at twenty messages a second: a flood of its own gets the whole
-/// cluster greylisted.
-const RELEASE_GAP: Duration = Duration::from_millis(50);
-const REFUSALS_AT_ONCE: usize = 100;
 /// Release records outlive their messages by 180 days.
 const RELEASES_MAX_AGE_MILLIS: u64 = 180 * 24 * 3600 * 1000;

@@ -227,7 +227,7 @@ impl Bench {
     pub(crate) async fn settle(&self) {
         for _ in 0..40 {
             tokio::task::spawn_blocking(|| ()).await.unwrap();
-            self.queue.store().write(|_, _| Ok(())).await.unwrap();
+            self.queue.0.store.write(|_, _| Ok(())).await.unwrap();
         }
     }
 

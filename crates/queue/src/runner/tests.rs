@@ -141,7 +141,7 @@ async fn releases(bench: &Bench) -> i64 {
     let count = |c: &rusqlite::Connection| {
         c.query_row("SELECT count(*) FROM releases", [], |row| row.get(0))
     };
-    bench.queue.store().read(count).await.unwrap()
+    bench.queue.0.store.read(count).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +172,7 @@ async fn nothing_leaves_quarantine_without_a_release_record() {
     bench.keep(1, "c1", &["a@d.example"], KeepState::Quarantined).await;
     for state in [0, 1, 2] {
         let sql = format!("UPDATE queue SET state = {state}");
-        let forced = bench.queue.store().write(move |c, _| c.execute(&sql, [])).await;
+        let forced = bench.queue.0.store.write(move |c, _| c.execute(&sql, [])).await;
         assert!(forced.unwrap_err().to_string().contains("release record"));
     }
     let retried = bench.queue.retry_now(&Selector::default()).await.unwrap();

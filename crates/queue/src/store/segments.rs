@@ -3,7 +3,7 @@
 //! A segment is filled from front to back, once. A row names a place in it; when no row (and no
 //! message on its way to one) names it any more, its file is used again or deleted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Weak};
 
@@ -45,8 +45,18 @@ struct Known {
     segments: HashMap<u64, Segment>,
     /// Files of full size that nobody uses.
     spares: Vec<u64>,
+    /// Files on their way to be one of the former two: nobody may take them for garbage.
+    coming: HashSet<u64>,
     /// No file with this number or a higher one has been seen.
     next: u64,
+}
+
+impl Known {
+    fn is_ours(&self, number: u64) -> bool {
+        self.segments.contains_key(&number)
+            || self.spares.contains(&number)
+            || self.coming.contains(&number)
+    }
 }
 
 struct Segment {
@@ -108,27 +118,54 @@ impl Segments {
 
     /// A segment with room for a record of `needed` octets.
     pub(crate) fn start(&self, needed: u64) -> io::Result<Open> {
-        let spare = if needed <= self.bytes { self.known.lock().spares.pop() } else { None };
-        if let Some(number) = spare
-            && let Ok(file) = self.disk.open(number)
+        if needed <= self.bytes
+            && let Some(number) = self.take_spare()
         {
-            self.note(number, &file, true);
-            return Ok(Open { number, bytes: self.bytes, file });
+            match self.disk.open(number) {
+                Ok(file) => return Ok(self.begin(number, self.bytes, file)),
+                Err(error) => {
+                    warn!(segment = number, %error, "a spare segment cannot be opened");
+                    self.known.lock().coming.remove(&number);
+                }
+            }
         }
         let bytes = needed.max(self.bytes);
         let (number, file) = self.create(bytes)?;
-        self.note(number, &file, bytes == self.bytes);
-        Ok(Open { number, bytes, file })
+        Ok(self.begin(number, bytes, file))
     }
 
+    fn take_spare(&self) -> Option<u64> {
+        let mut known = self.known.lock();
+        let number = known.spares.pop()?;
+        known.coming.insert(number);
+        Some(number)
+    }
+
+    fn begin(&self, number: u64, bytes: u64, file: Arc<dyn DiskFile>) -> Open {
+        let reusable = bytes == self.bytes;
+        let weak = Some(Arc::downgrade(&file));
+        let segment = Segment { messages: 0, sealed: false, reusable, file: weak };
+        let mut known = self.known.lock();
+        known.segments.insert(number, segment);
+        known.coming.remove(&number);
+        Open { number, bytes, file }
+    }
+
+    /// A new file; it is coming until it is something else.
     fn create(&self, bytes: u64) -> io::Result<(u64, Arc<dyn DiskFile>)> {
         loop {
             let number = {
                 let mut known = self.known.lock();
+                let number = known.next;
                 known.next += 1;
-                known.next - 1
+                known.coming.insert(number);
+                number
             };
-            match self.disk.create(number, bytes) {
+            let created = self.disk.create(number, bytes);
+            if created.is_err() {
+                self.known.lock().coming.remove(&number);
+            }
+            match created {
                 Ok(file) => return Ok((number, file)),
                 // Another process of ours, which is about to end, has taken the number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -146,14 +183,10 @@ impl Segments {
             return Ok(());
         }
         let (number, _) = self.create(self.bytes)?;
-        self.known.lock().spares.push(number);
+        let mut known = self.known.lock();
+        known.spares.push(number);
+        known.coming.remove(&number);
         Ok(())
-    }
-
-    fn note(&self, number: u64, file: &Arc<dyn DiskFile>, reusable: bool) {
-        let file = Some(Arc::downgrade(file));
-        let segment = Segment { messages: 0, sealed: false, reusable, file };
-        self.known.lock().segments.insert(number, segment);
     }
 
     /// A message is being written to this segment.
@@ -229,7 +262,7 @@ impl Segments {
         for number in self.disk.list()? {
             let usage = used.remove(&number);
             known.next = known.next.max(number + 1);
-            if known.spares.contains(&number) || known.segments.contains_key(&number) {
+            if known.is_ours(number) {
                 continue;
             }
             let Some(usage) = usage else {

@@ -158,14 +158,14 @@ async fn a_new_process_keeps_beside_the_old_one_and_takes_over_when_that_ends() 
     let second = mail(old.now(), 2, "c1", &["b@d.example"], KeepState::Ready);
     let second_id = second.submission.id;
     beside.keep(second).await.unwrap();
-    assert!(!beside.store().take_over(old.now()).await.unwrap());
+    assert!(!beside.0.store.take_over(old.now()).await.unwrap());
     let state = |item: &crate::Item| (item.submission.id, item.state);
     let items = beside.list(&Selector::default()).await.unwrap();
     let both = [(first, State::InFlight), (second_id, State::Ready)];
     assert_eq!(items.iter().map(state).collect::<Vec<_>>(), both, "the old one still works on it");
     let now = old.now();
     drop(old.queue);
-    assert!(beside.store().take_over(now).await.unwrap());
+    assert!(beside.0.store.take_over(now).await.unwrap());
     let items = beside.list(&Selector::default()).await.unwrap();
     assert!(items.iter().all(|item| item.state == State::Ready));
     assert_eq!(beside.counts().queued, 2);
