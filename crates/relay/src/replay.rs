@@ -4,6 +4,7 @@
 //! Formats: `docs/replay.md`. The same trace, config and directory give the same octets.
 
 mod drive;
+mod intake;
 mod output;
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,15 @@
 //! A decision is a function of facts, memory and time alone: no clock, no randomness, and no map's
 //! order of iteration takes part. Time never steps back: an earlier `now` counts as the latest.
 
+mod balance;
 mod condemn;
+mod flush;
 mod hold;
 mod judge;
 mod learn;
 mod meet;
 mod notices;
+mod special;
 #[cfg(test)]
 mod tests;
 mod weigh;

@@ -1,6 +1,6 @@
 //! Whom a customer has written to before.
 //!
-//! Keyed 32-bit hashes with two times in minutes, 12 octets a recipient: at a thousand known
+//! Keyed 32-bit hashes with two times in minutes and a count, 16 octets a recipient: at a thousand known
 //! recipients a stranger is taken for known once in four million. Only mail that was handed on
 //! makes a recipient known, so a list that is held does not become familiar by waiting.
 
@@ -36,15 +36,17 @@ pub(crate) enum Acquaintance {
     Old {
         /// In the last hour as well: it does not count again.
         within_hour: bool,
+        /// Often enough that it is no chance.
+        close: bool,
     },
 }
 
 /// A customer's recipients.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Known {
-    /// First and last time, in minutes since 1970.
+    /// First and last time, in minutes since 1970, and how often.
     #[serde(with = "pairs")]
-    all: HashMap<Who, (u32, u32)>,
+    all: HashMap<Who, (u32, u32, u16)>,
 }
 
 impl Known {
@@ -52,10 +54,12 @@ impl Known {
     pub(crate) fn look(&self, who: Who, now: Timestamp, memory: &Memory) -> Acquaintance {
         let minute = minutes(now);
         match self.all.get(&who) {
-            Some((first, last)) if minute.saturating_sub(*last) <= span(memory.recipients) => {
+            Some((first, last, times))
+                if minute.saturating_sub(*last) <= span(memory.recipients) =>
+            {
                 let within_hour = minute.saturating_sub(*last) < 60;
                 if minute.saturating_sub(*first) >= OLD_MINUTES {
-                    Acquaintance::Old { within_hour }
+                    Acquaintance::Old { within_hour, close: *times >= CLOSE_TIMES }
                 } else {
                     Acquaintance::Recent { within_hour }
                 }
@@ -67,11 +71,12 @@ impl Known {
     /// It was written to.
     pub(crate) fn meet(&mut self, who: Who, now: Timestamp, memory: &Memory) {
         let minute = minutes(now);
-        let seen = self.all.entry(who).or_insert((minute, minute));
+        let seen = self.all.entry(who).or_insert((minute, minute, 0));
         if minute.saturating_sub(seen.1) > span(memory.recipients) {
-            seen.0 = minute;
+            (seen.0, seen.2) = (minute, 0);
         }
         seen.1 = minute;
+        seen.2 = seen.2.saturating_add(1);
         if self.all.len() > memory.recipients_max as usize {
             self.forget(minute, memory);
         }
@@ -83,7 +88,7 @@ impl Known {
         let mut age = span(memory.recipients);
         while self.all.len() > room && age > 0 {
             age /= 2;
-            self.all.retain(|_, (_, last)| minute.saturating_sub(*last) <= age);
+            self.all.retain(|_, (_, last, _)| minute.saturating_sub(*last) <= age);
         }
         if age == 0 {
             self.all.clear();
@@ -96,6 +101,9 @@ impl Known {
         self.all.len()
     }
 }
+
+/// Three letters on different occasions are a correspondence.
+const CLOSE_TIMES: u16 = 3;
 
 /// A day: an attack is over or noticed by then.
 const OLD_MINUTES: u32 = 24 * 60;
@@ -121,8 +129,17 @@ mod tests {
         known.meet(1, at(0), &memory);
         assert_eq!(known.look(1, at(0), &memory), Acquaintance::Recent { within_hour: true });
         assert_eq!(known.look(1, at(5), &memory), Acquaintance::Recent { within_hour: false });
-        assert_eq!(known.look(1, at(25), &memory), Acquaintance::Old { within_hour: false });
-        assert_eq!(known.look(1, at(24 * 91), &memory), Acquaintance::Stranger);
+        assert_eq!(
+            known.look(1, at(25), &memory),
+            Acquaintance::Old { within_hour: false, close: false }
+        );
+        known.meet(1, at(25), &memory);
+        known.meet(1, at(26), &memory);
+        assert_eq!(
+            known.look(1, at(30), &memory),
+            Acquaintance::Old { within_hour: false, close: true }
+        );
+        assert_eq!(known.look(1, at(24 * 120), &memory), Acquaintance::Stranger);
     }
 
     #[test]

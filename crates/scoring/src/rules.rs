@@ -173,12 +173,12 @@ fn matches(set: &regex::Regex, text: &str, wanted: usize) -> Option<String> {
 /// Matches looked at in one message.
 const MATCHES_MAX: usize = 200;
 
-/// Makes a lazily built pattern of alternatives that stand as words of their own.
+/// Makes a lazily built pattern of alternatives that begin a word. The patterns are constants, and
+/// the tests build each.
 macro_rules! words {
     ($name:ident, $($word:literal),+ $(,)?) => {
         static $name: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
             let all = concat!("(?-u:\\b)(?:", $($word, "|",)+ "\u{0}\u{0})");
-            #[expect(clippy::expect_used, reason = "a constant pattern; the tests build each")]
             regex::Regex::new(all).expect("constant pattern")
         });
     };

@@ -89,7 +89,7 @@ pub(crate) struct OriginState {
     /// Different recipients.
     pub(crate) recipients: Windows,
     pub(crate) places: Places,
-    /// Strangers written to from unfamiliar networks, in a minute.
+    /// Messages to strangers from unfamiliar networks, in a minute.
     pub(crate) from_afar: Window,
     pub(crate) suspended: Option<Suspended>,
     /// Automatic replies.
@@ -107,8 +107,8 @@ pub(crate) struct OriginState {
 pub(crate) struct Stream {
     /// Strangers.
     pub(crate) strangers: Windows,
-    /// All different recipients, in a minute.
-    pub(crate) everybody: Window,
+    /// All different recipients.
+    pub(crate) everybody: Windows,
     pub(crate) fates: Fates,
     /// Running mean of content points of mail to strangers, in hundredths.
     pub(crate) content: i32,

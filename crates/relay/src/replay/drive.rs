@@ -8,31 +8,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use base64::Engine as _;
+use anyhow::Context;
 use postern_config::Mode;
 use postern_mail::{
-    BatchId, CampaignId, Client, CustomerId, Decision, Envelope, Hit, Identity, Lane, MessageId,
-    Method, Recipient, Reply, Submission, Timestamp, Verb,
+    BatchId, CampaignId, CustomerId, Decision, Identity, MessageId, Reply, Timestamp, Verb,
 };
-use postern_scoring::{Act, Engine, Lesson, examine};
+use postern_scoring::{Act, Engine, Lesson};
 
-use super::trace::{Answers, Event, Is, Message, Scope, Up, wall};
-use crate::identify::{Evidence, Found, identify};
+use super::trace::{Answers, Event, Is, Scope, Up, wall};
 use crate::live::Live;
 use crate::{feedback, replies};
 
 /// The run of one trace.
 pub(super) struct Drive<'a> {
     pub(super) live: &'a Live,
-    folder: PathBuf,
-    engine: Engine,
+    pub(super) folder: PathBuf,
+    pub(super) engine: Engine,
     starts: Timestamp,
     pub(super) items: Vec<Item>,
-    by_name: HashMap<String, usize>,
-    by_id: HashMap<MessageId, usize>,
-    batches: HashMap<BatchId, Vec<usize>>,
-    campaigns: HashMap<CampaignId, Vec<usize>>,
+    pub(super) by_name: HashMap<String, usize>,
+    pub(super) by_id: HashMap<MessageId, usize>,
+    pub(super) batches: HashMap<BatchId, Vec<usize>>,
+    pub(super) campaigns: HashMap<CampaignId, Vec<usize>>,
     /// When what goes: the second part keeps the order of equal times.
     due: BTreeMap<(Timestamp, u64), usize>,
     ticket: u64,
@@ -43,11 +40,11 @@ pub(super) struct Drive<'a> {
 /// A message and where it stands.
 pub(super) struct Item {
     pub(super) name: String,
-    id: MessageId,
-    at: Timestamp,
+    pub(super) id: MessageId,
+    pub(super) at: Timestamp,
     pub(super) identity: Identity,
-    recipients: Vec<String>,
-    answers: Option<Answers>,
+    pub(super) recipients: Vec<String>,
+    pub(super) answers: Option<Answers>,
     pub(super) decision: Decision,
     pub(super) reply: Reply,
     pub(super) stands: Stands,
@@ -165,102 +162,8 @@ impl<'a> Drive<'a> {
         item.with_context(|| format!("message {name:?} stands on no earlier line"))
     }
 
-    fn message(&mut self, message: Message, at: Timestamp) -> anyhow::Result<()> {
-        let octets = self.octets(&message)?;
-        let client = &message.client;
-        let evidence = Evidence {
-            peer: client.ip,
-            auth: client.auth.as_deref(),
-            certificate: client.cert.as_deref(),
-            xclient: client.xclient.as_ref().map(|x| x.login.as_deref()),
-        };
-        let Found { identity, forged, .. } = identify(&self.live.identify(), &evidence, &octets);
-        let envelope = envelope(&message)?;
-        let n = self.items.len();
-        let id = MessageId::new(at, n as u32);
-        let submission = Submission {
-            id,
-            received_at: at,
-            client: self.client(&message, identity.method),
-            identity,
-            envelope,
-            size: octets.len() as u64,
-        };
-        let (decision, acts) = self.judge(&submission, &octets, forged, at);
-        let observes = self.live.config.mode == Mode::Observe;
-        let verb = if observes { Verb::Forward } else { decision.verb };
-        let (stands, reply) = match verb {
-            Verb::Forward => (Stands::Paced, replies::queued(id)),
-            Verb::Pace => (Stands::Paced, replies::queued(id)),
-            Verb::Hold => (Stands::Held, replies::queued(id)),
-            Verb::Quarantine => (Stands::Quarantined, replies::queued(id)),
-            Verb::Refuse => (Stands::Refused, replies::refused(id, &decision)),
-            Verb::Defer => (Stands::Deferred, replies::deferred(id, &decision)),
-        };
-        if let Some(batch) = &decision.batch {
-            self.batches.entry(batch.clone()).or_default().push(n);
-        }
-        if let Some(campaign) = &decision.campaign {
-            self.campaigns.entry(campaign.clone()).or_default().push(n);
-        }
-        let until = decision.until;
-        ensure!(
-            self.by_name.insert(message.id.clone(), n).is_none(),
-            "message {:?} stands twice",
-            message.id
-        );
-        self.by_id.insert(id, n);
-        self.items.push(Item {
-            name: message.id,
-            id,
-            at,
-            identity: submission.identity,
-            recipients: message.rcpt_to,
-            answers: message.upstream,
-            decision,
-            reply,
-            stands,
-        });
-        self.carry_out(acts, at);
-        match verb {
-            Verb::Forward => self.hand_over(n, at),
-            Verb::Pace | Verb::Hold => self.schedule(n, until.unwrap_or(at)),
-            Verb::Quarantine | Verb::Refuse | Verb::Defer => {}
-        }
-        Ok(())
-    }
-
-    fn judge(
-        &mut self,
-        submission: &Submission,
-        octets: &[u8],
-        forged: usize,
-        at: Timestamp,
-    ) -> (Decision, Vec<Act>) {
-        if submission.identity.customer.is_none() && self.live.refuses_unknown() {
-            let hit = Hit {
-                rule: "UNKNOWN_IDENTITY".into(),
-                points: postern_mail::Points::default(),
-                why: "neither login nor address nor a trusted peer names a customer".to_owned(),
-            };
-            let text = "This host may not send mail here".to_owned();
-            let decision = Decision {
-                verb: Verb::Refuse,
-                hits: vec![hit],
-                text: Some(text),
-                ..Decision::forward(Lane::Mailbox)
-            };
-            return (decision, Vec::new());
-        }
-        let settings = &self.live.config.scoring;
-        let mut facts = examine(octets, submission.size, &submission.envelope, settings);
-        facts.forged_identity = forged as u32;
-        let judged = self.engine.judge(submission, &facts, at);
-        (judged.decision, judged.acts)
-    }
-
     /// Gives a message to the upstreams, or keeps it until they are there.
-    fn hand_over(&mut self, n: usize, at: Timestamp) {
+    pub(super) fn hand_over(&mut self, n: usize, at: Timestamp) {
         if !self.up {
             if let Some(item) = self.items.get_mut(n) {
                 item.stands = Stands::Paced;
@@ -319,13 +222,13 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn schedule(&mut self, n: usize, at: Timestamp) {
+    pub(super) fn schedule(&mut self, n: usize, at: Timestamp) {
         self.ticket += 1;
         self.due.insert((at, self.ticket), n);
     }
 
     /// What the queue does with the engine's acts.
-    fn carry_out(&mut self, acts: Vec<Act>, at: Timestamp) {
+    pub(super) fn carry_out(&mut self, acts: Vec<Act>, at: Timestamp) {
         if self.live.config.mode == Mode::Observe {
             return;
         }
@@ -420,49 +323,6 @@ impl<'a> Drive<'a> {
         self.engine = Engine::new(settings, Arc::clone(&self.live.directory), KEY);
         self.engine.restore(&snapshot).context("the engine's own snapshot")
     }
-
-    fn octets(&self, message: &Message) -> anyhow::Result<Vec<u8>> {
-        match (&message.raw, &message.raw_b64, &message.file) {
-            (Some(raw), None, None) => Ok(raw.replace('\n', "\r\n").into_bytes()),
-            (None, Some(coded), None) => {
-                let engine = base64::engine::general_purpose::STANDARD;
-                engine.decode(coded).context("`raw_b64` is no base64")
-            }
-            (None, None, Some(file)) => {
-                let path = self.folder.join(file);
-                std::fs::read(&path).with_context(|| format!("{}: cannot be read", path.display()))
-            }
-            _ => anyhow::bail!("a message has exactly one of `raw`, `raw_b64` and `file`"),
-        }
-    }
-
-    /// The client as a trusted peer named it, as `serve` does.
-    fn client(&self, message: &Message, method: Method) -> Client {
-        let line = &message.client;
-        let named = line.xclient.as_ref().filter(|_| method == Method::Xclient);
-        let named = named.and_then(|x| x.addr.as_deref()?.parse().ok());
-        Client {
-            ip: named.unwrap_or(line.ip),
-            helo: line.helo.clone(),
-            tls: line.tls,
-            esmtp: true,
-            queues: method.is_server(),
-        }
-    }
-}
-
-fn envelope(message: &Message) -> anyhow::Result<Envelope> {
-    let address =
-        |text: &String| text.parse().with_context(|| format!("{text:?} is no mail address"));
-    let recipients: anyhow::Result<Vec<_>> =
-        message.rcpt_to.iter().map(|text| Ok(Recipient::new(address(text)?))).collect();
-    let recipients = recipients?;
-    ensure!(!recipients.is_empty(), "message {:?} has no recipient", message.id);
-    let mail_from = match message.mail_from.as_str() {
-        "" => None,
-        _ => Some(address(&message.mail_from)?),
-    };
-    Ok(Envelope { mail_from, recipients, ..Envelope::default() })
 }
 
 /// Hashes of a replay need not be secret, but the same each time.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use postern_mail::{BatchId, Decision, Timestamp, Verb};
 
 use super::Engine;
+use super::balance::{Balance, Weighed};
 use super::meet::Mail;
-use super::weigh::{Balance, Weighed};
 use crate::act::Act;
 use crate::rules::{self, Family};
 use crate::state::{Batch, Hold, WeighedHit};

@@ -32,6 +32,8 @@ pub(super) struct Mail<'a> {
     pub(super) strangers: Vec<Who>,
     /// Whether the customer has written to all of them for a day and longer.
     pub(super) all_old: bool,
+    /// Whether all are its own or in a correspondence with it.
+    pub(super) all_close: bool,
     /// Recipients not counted within the last hour yet.
     pub(super) counted: u32,
     pub(super) campaign: Option<Number>,
@@ -46,10 +48,10 @@ pub(super) struct Mail<'a> {
     pub(super) sharing: u32,
     /// What the stream's windows hold with this message.
     pub(super) strangers_sums: Sums,
-    pub(super) everybody_minute: u32,
+    pub(super) everybody_sums: Sums,
     /// What the origin's windows of different recipients hold with it.
     pub(super) origin_sums: Sums,
-    /// Strangers from unfamiliar networks in the last minute.
+    /// Messages to strangers from unfamiliar networks in the last minute.
     pub(super) from_afar: u32,
 }
 
@@ -81,6 +83,7 @@ impl Engine {
             all: submission.envelope.recipients.iter().map(|r| who(&r.address, self.key)).collect(),
             strangers: Vec::new(),
             all_old: true,
+            all_close: true,
             counted: 0,
             campaign,
             tier: settings.tiers.unknown,
@@ -90,7 +93,7 @@ impl Engine {
             place: None,
             sharing: 0,
             strangers_sums: Sums::default(),
-            everybody_minute: 0,
+            everybody_sums: Sums::default(),
             origin_sums: Sums::default(),
             from_afar: 0,
             customer,
@@ -163,18 +166,24 @@ impl Mail<'_> {
     }
 
     fn look_at_recipients(&mut self, state: &CustomerState, settings: &crate::settings::Settings) {
-        for who in &self.all {
+        for (who, recipient) in self.all.iter().zip(&self.submission.envelope.recipients) {
+            let domain = recipient.address.domain().to_lowercase();
+            let own =
+                self.customer.as_ref().is_some_and(|c| c.domains.iter().any(|d| **d == domain));
             match state.known.look(*who, self.now, &settings.memory) {
                 Acquaintance::Stranger => {
                     self.strangers.push(*who);
-                    self.all_old = false;
+                    (self.all_old, self.all_close) = (false, self.all_close && own);
                     self.counted += 1;
                 }
                 Acquaintance::Recent { within_hour } => {
-                    self.all_old = false;
+                    (self.all_old, self.all_close) = (false, self.all_close && own);
                     self.counted += u32::from(!within_hour);
                 }
-                Acquaintance::Old { within_hour } => self.counted += u32::from(!within_hour),
+                Acquaintance::Old { within_hour, close } => {
+                    self.all_close &= own || close;
+                    self.counted += u32::from(!within_hour);
+                }
             }
         }
     }
@@ -194,16 +203,15 @@ impl Mail<'_> {
         if place_counts {
             let ip = self.submission.client.ip;
             let place = origin.places.visit(network(ip), now, &settings.networks);
-            if !place.familiar {
-                origin.from_afar.add(strangers, MINUTE, now);
+            if !place.familiar && strangers > 0 {
+                origin.from_afar.add(1, MINUTE, now);
             }
             self.place = Some(place);
             self.from_afar = origin.from_afar.sum(MINUTE, now);
         }
         let stream = origin.streams.entry(self.lane).or_default();
         self.strangers_sums = stream.strangers.add(strangers, now);
-        stream.everybody.add(self.counted, MINUTE, now);
-        self.everybody_minute = stream.everybody.sum(MINUTE, now);
+        self.everybody_sums = stream.everybody.add(self.counted, now);
     }
 }
 

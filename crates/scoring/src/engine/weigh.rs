@@ -1,82 +1,13 @@
 //! What speaks against a message and its stream: hits with points and families.
 
-use postern_mail::{Hit, Lane, Points, Timestamp};
+use postern_mail::{Lane, Timestamp};
 
 use super::Engine;
+use super::balance::{Weighed, content_points};
 use super::meet::Mail;
 use crate::odd_path::odd_folder;
-use crate::rules::{self, Family, Rule};
-use crate::settings::{RuleMode, Settings};
-use crate::state::WeighedHit;
-
-/// All that speaks against it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Weighed {
-    pub(super) hits: Vec<WeighedHit>,
-    /// Fast and new.
-    pub(super) burst: bool,
-}
-
-/// Sums over hits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Balance {
-    /// Points in all, in hundredths.
-    pub(super) total: i32,
-    /// Families that count as a signal each.
-    pub(super) strong: u32,
-    /// Points of what became of earlier mail.
-    pub(super) feedback: i32,
-    /// Points but for behaviour and feedback.
-    pub(super) other: i32,
-}
-
-impl Balance {
-    /// Adds hits up by family.
-    pub(super) fn of(hits: &[WeighedHit], settings: &Settings) -> Self {
-        let mut by_family = [0_i32; 6];
-        for weighed in hits {
-            let slot = &mut by_family[weighed.family as usize];
-            *slot = slot.saturating_add(weighed.hit.points.hundredths());
-        }
-        let least = settings.ladder.family_points.hundredths();
-        let (behaviour, feedback) =
-            (by_family[Family::Behaviour as usize], by_family[Family::Feedback as usize]);
-        let total = by_family.iter().sum();
-        Self {
-            total,
-            strong: by_family.iter().filter(|points| **points >= least).count() as u32,
-            feedback,
-            other: total - behaviour - feedback,
-        }
-    }
-
-    /// Beyond doubt: enough points, of two kinds at least, or of what became of earlier mail alone.
-    pub(super) fn condemns(&self, settings: &Settings) -> bool {
-        let ladder = &settings.ladder;
-        self.strong >= 2 && self.total >= ladder.quarantine_points.hundredths()
-            || self.feedback >= ladder.feedback_alone_points.hundredths()
-    }
-
-    /// Suspect without being fast.
-    pub(super) fn holds(&self, settings: &Settings) -> bool {
-        self.strong >= 2 && self.total >= settings.ladder.hold_points.hundredths()
-    }
-}
-
-impl Weighed {
-    /// Adds a rule's hit with its points, or with a part of them.
-    fn add(&mut self, settings: &Settings, rule: Rule, points: Option<i32>, why: String) {
-        let set = settings.rule(rule.id);
-        let full = set.points.hundredths();
-        let points = match set.mode {
-            RuleMode::Off => return,
-            RuleMode::Shadow => 0,
-            RuleMode::On => points.map_or(full, |p| p.min(full)),
-        };
-        let hit = Hit { rule: rule.id.into(), points: Points::from_hundredths(points), why };
-        self.hits.push(WeighedHit { family: rule.family, hit });
-    }
-}
+use crate::rules;
+use crate::settings::Settings;
 
 impl Engine {
     /// Everything that speaks against a message of a stream.
@@ -114,19 +45,23 @@ impl Engine {
         let limit = tier.burst.max(stream.peak_minute.saturating_mul(2));
         let allowed = limit.max(stream.room).saturating_mul(flush);
         let minute = mail.strangers_sums.minute;
-        let new = minute * 100 >= mail.everybody_minute.saturating_mul(settings.hold.new_percent);
+        let everybody = mail.everybody_sums;
+        let is_new = |strangers: u32, all: u32| {
+            u64::from(strangers) * 100 >= u64::from(all) * u64::from(settings.hold.new_percent)
+        };
+        let new = is_new(minute, everybody.minute);
         let afar = mail.place.is_some_and(|place| !place.familiar)
             && mail.from_afar > settings.networks.burst.saturating_mul(flush);
         if new && minute > limit.saturating_mul(flush) {
             let why = format!(
                 "{minute} new of {} recipients in a minute, limit {limit}, earned {}",
-                mail.everybody_minute, stream.room
+                everybody.minute, stream.room
             );
             found.add(settings, rules::BURST_NEW_RECIPIENTS, None, why);
             found.burst = minute > allowed;
         } else if afar {
             let why = format!(
-                "{} new recipients in a minute from unfamiliar networks, limit {}",
+                "{} messages to strangers in a minute from unfamiliar networks, limit {}",
                 mail.from_afar, settings.networks.burst
             );
             found.add(settings, rules::BURST_NEW_RECIPIENTS, None, why);
@@ -149,6 +84,8 @@ impl Engine {
                     stream.peak_hour
                 );
                 found.add(settings, rules::NEW_RECIPIENTS_HOUR, None, why);
+                let earned = stream.room.saturating_mul(60);
+                found.burst = hour > earned && is_new(hour, everybody.hour);
             }
         }
     }
@@ -264,57 +201,21 @@ impl Engine {
             found.add(settings, rules::CAMPAIGN_FEEDBACK, Some(points), campaign.fates.why());
         }
     }
-
-    /// By how much limits of speed are stretched now: after an outage for mail that was written
-    /// during it, and when so many customers deviate at once that the cause is not theirs.
-    fn flush_factor(&mut self, mail: &Mail<'_>) -> u32 {
-        let flush = &self.settings.flush;
-        let now = mail.now;
-        let outage = self.state.outage;
-        if let (Some(down), Some(up)) = (outage.down, outage.up) {
-            let span = up.since(down).max(flush.span_min);
-            let written = mail.facts.date.map(|seconds| Timestamp::from_millis(seconds * 1000));
-            let waited = written.is_some_and(|at| at.plus(CLOCK_SLACK) >= down && at <= up);
-            if now.since(up) <= span && waited {
-                return flush.factor;
-            }
-        }
-        let trips = &mut self.state.trips;
-        while trips.front().is_some_and(|(at, _)| now.since(*at) > TRIPS_SPAN) {
-            trips.pop_front();
-        }
-        let mut customers: Vec<_> = trips.iter().map(|(_, customer)| customer).collect();
-        customers.sort_unstable();
-        customers.dedup();
-        if customers.len() as u32 >= flush.customers_at_once { flush.factor } else { 1 }
-    }
 }
 
 impl Mail<'_> {
+    /// A login is used from where it was used before; sites and servers always are.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.place.is_none_or(|place| place.familiar)
+    }
+
     /// An origin that has mailed for a month is where it belongs.
     fn long_clean(&self, first_seen: Timestamp) -> bool {
         self.now.since(first_seen).as_secs() >= 30 * 86_400
     }
 }
 
-/// Content rules of a message with their points; nothing for desks that want to see abuse.
-pub(super) fn content_points(mail: &Mail<'_>, settings: &Settings) -> Vec<(Rule, i32, String)> {
-    if mail.facts.to_abuse_desks {
-        return Vec::new();
-    }
-    let look = |finding: &crate::facts::Finding| {
-        let rule = rules::find(&finding.rule)?;
-        let set = settings.rule(rule.id);
-        (set.mode == RuleMode::On).then(|| (rule, set.points.hundredths(), finding.why.clone()))
-    };
-    mail.facts.findings.iter().filter_map(look).collect()
-}
-
 /// A stream's content is what its last eight or so messages to strangers said.
 const CONTENT_MEMORY: i32 = 8;
 /// Nine in ten in order: no address book is sent to that way by hand.
 const ORDERED_PERCENT: u32 = 90;
-/// Clocks of nodes differ.
-const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_secs(300);
-/// Holds count as "at once" for so long.
-const TRIPS_SPAN: std::time::Duration = std::time::Duration::from_secs(300);

@@ -209,7 +209,7 @@ fn parameter(value: &str, name: &str) -> Option<String> {
     for _ in 0..PARAMETERS_MAX {
         let at = rest.find(';')?;
         rest = rest[at + 1..].trim_start();
-        let Some((key, after)) = rest.split_once('=') else { return None };
+        let (key, after) = rest.split_once('=')?;
         let key = key.trim();
         let base = key.split('*').next().unwrap_or_default();
         let after = after.trim_start();

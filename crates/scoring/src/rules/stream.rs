@@ -17,7 +17,8 @@ pub(crate) const NEW_RECIPIENTS_HOUR: Rule = rule(
     "NEW_RECIPIENTS_HOUR",
     Family::Behaviour,
     200,
-    "More recipients never seen before within an hour than tier and own past let expect.",
+    "More recipients never seen before within an hour than tier and own past let expect. Where \
+     they are the larger share, the stream is held back.",
 );
 pub(crate) const RECIPIENTS_RATE: Rule = rule(
     "RECIPIENTS_RATE",
@@ -41,7 +42,7 @@ pub(crate) const ODD_SCRIPT: Rule = rule(
 pub(crate) const NEW_NETWORK: Rule = rule(
     "NEW_NETWORK",
     Family::Identity,
-    100,
+    150,
     "The login is used from a network never seen with it. Phones and journeys do that daily.",
 );
 pub(crate) const MANY_NETWORKS: Rule = rule(
