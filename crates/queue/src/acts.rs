@@ -157,7 +157,7 @@ impl Queue {
         case: Option<&CaseId>,
         hits: &[Hit],
     ) -> Result<usize, StoreError> {
-        let expires = self.0.clock.now().plus(self.0.settings.quarantine_max_age);
+        let expires = self.0.clock.now().plus(self.0.settings().quarantine_max_age);
         let mut quarantined = 0;
         loop {
             let condition = self.fitting(selector, UNDECIDED);

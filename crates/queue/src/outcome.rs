@@ -1,13 +1,13 @@
 //! What a handoff means for a message: who is done, who failed, who is tried again. Pure.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use postern_mail::{Address, Enhanced, Submission, Timestamp};
 
 use crate::bounce::{Failure, Words};
 use crate::schedule::next_try;
 use crate::store::Record;
-use crate::{Delivery, Later, Outcome, Progress, What};
+use crate::{Delivery, Later, Outcome, Progress, Settings, What};
 
 /// The verdict on one message after something happened to it.
 #[derive(Debug)]
@@ -27,9 +27,8 @@ pub(crate) struct Ended {
 }
 
 /// When a try that failed is repeated.
-pub(crate) struct Retry<'a> {
-    pub(crate) waits: &'a [Duration],
-    pub(crate) max_age: Duration,
+pub(crate) struct Retry {
+    pub(crate) settings: Arc<Settings>,
     /// Evenly spread over 0..1.
     pub(crate) chance: f64,
 }
@@ -40,10 +39,10 @@ pub(crate) fn of_delivery(
     asked: &[usize],
     delivery: &Delivery,
     now: Timestamp,
-    retry: &Retry<'_>,
+    retry: &Retry,
 ) -> Ended {
     let item = &record.item;
-    let end = record.since.plus(retry.max_age);
+    let end = record.since.plus(retry.settings.max_age);
     let over = now >= end;
     let mut parts = Parts::default();
     let mut progress = item.progress.clone();
@@ -62,7 +61,8 @@ pub(crate) fn of_delivery(
     }
     let attempts = item.attempts + 1;
     let pending = progress.iter().any(Progress::is_pending);
-    let next_at = pending.then(|| next_try(now, attempts, retry.waits, end, retry.chance));
+    let next_at =
+        pending.then(|| next_try(now, attempts, &retry.settings.retry, end, retry.chance));
     let events = parts.events(&item.submission, delivery, attempts, next_at, &progress);
     let last_answer =
         parts.last_answer.or_else(|| delivery.reply.as_ref().map(ToString::to_string));

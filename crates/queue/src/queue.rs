@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use postern_mail::{Clock, Content, IdSource, MessageId, Timestamp};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ pub struct Queue(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) store: Store,
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) random: Mutex<fastrand::Rng>,
@@ -54,7 +54,7 @@ impl Queue {
             .map_err(|error| folder(&folders.journal, error))?;
         Ok(Self(Arc::new(Inner {
             store,
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             clock,
             ids: IdSource::new(seed),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -63,19 +63,26 @@ impl Queue {
         })))
     }
 
+    /// Other waits, ages and concurrency from now on. Folder, sizes and the journal's age stay as
+    /// they are until the next start.
+    pub fn reload(&self, settings: Settings) {
+        self.0.store.shared.schedule.lock().allow(settings.concurrency);
+        *self.0.settings.write() = Arc::new(settings);
+        self.0.store.shared.wake.notify_one();
+    }
+
     /// `Ok` only once octets and row are synced, in this order. Many at once share the syncs.
     pub async fn keep(&self, keep: Keep) -> Result<(), KeepError> {
         let Keep { submission, decision, state, pool, content } = keep;
         let now = self.0.clock.now();
-        let last = now.plus(self.0.settings.max_age);
+        let settings = self.0.settings();
+        let last = now.plus(settings.max_age);
         let (state, due) = match state {
             KeepState::Ready => (State::Ready, now),
             KeepState::InFlight => (State::InFlight, now),
             KeepState::Paced { until } => (State::Paced, until.min(last)),
             KeepState::Held { until } => (State::Held, until.min(last)),
-            KeepState::Quarantined => {
-                (State::Quarantined, now.plus(self.0.settings.quarantine_max_age))
-            }
+            KeepState::Quarantined => (State::Quarantined, now.plus(settings.quarantine_max_age)),
         };
         let message = NewMessage {
             submission: &submission,
@@ -213,6 +220,12 @@ impl Queue {
     /// The record of all mail.
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+}
+
+impl Inner {
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
     }
 }
 

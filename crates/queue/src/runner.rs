@@ -172,7 +172,7 @@ impl<D: Deliver> Runner<D> {
     /// Ends holds that are over and gives back what is too old.
     async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         self.end_holds(now).await?;
-        let age = self.queue.settings.max_age;
+        let age = self.queue.settings().max_age;
         let over = Timestamp::from_millis(now.millis().saturating_sub(millis(age + age / 20)));
         // The last try at its full age ends most; this finds what could not be tried.
         self.give_up(Condition::waiting_since(over), now, Over::Undeliverable).await?;
@@ -338,9 +338,9 @@ fn may_try<D: Deliver>(
 
 impl Inner {
     /// How tries are repeated, with a new throw of the dice.
-    pub(crate) fn retry(&self) -> Retry<'_> {
+    pub(crate) fn retry(&self) -> Retry {
         let chance = self.random.lock().f64();
-        Retry { waits: &self.settings.retry, max_age: self.settings.max_age, chance }
+        Retry { settings: self.settings(), chance }
     }
 }
 

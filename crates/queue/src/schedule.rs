@@ -53,6 +53,11 @@ impl Schedule {
         }
     }
 
+    /// So many may be handed on at the same time from now on.
+    pub(crate) fn allow(&mut self, running_max: usize) {
+        self.running_max = running_max.max(1);
+    }
+
     /// Half of all for one line: it can use an idle relay well, and never all of a busy one.
     fn line_running_max(&self) -> usize {
         self.running_max.div_ceil(2)

@@ -208,6 +208,10 @@ impl Bench {
         Self { dir, settings, disk, clock, queue, _still: Still::new() }
     }
 
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
     /// Another process on the same folder.
     pub(crate) fn beside(&self) -> Queue {
         open(&self.settings, &self.disk, &self.clock)

@@ -315,3 +315,20 @@ async fn a_retry_now_does_not_wait_for_its_time() {
     assert!(bench.now().since(before) <= SECOND);
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn new_settings_hold_from_the_next_try_on() {
+    let bench = Bench::with(|settings| settings.retry = vec![1000 * SECOND]);
+    bench.keep(1, "c1", &["stuck@d.example"], KeepState::Ready).await;
+    let running = run(&bench.queue, Upstream::default());
+    bench.settle().await;
+    assert_eq!(running.upstream.tries.load(Ordering::SeqCst), 1);
+    let mut settings = bench.settings();
+    settings.retry = vec![10 * SECOND];
+    bench.queue.reload(settings);
+    bench.queue.retry_now(&Selector::default()).await.unwrap();
+    bench.settle().await;
+    bench.turn(13 * SECOND).await;
+    assert_eq!(running.upstream.tries.load(Ordering::SeqCst), 3);
+    running.stop().await;
+}
