@@ -61,8 +61,8 @@ impl Engine {
         if let Some(decision) = self.bombed(mail) {
             return decision;
         }
-        // Letters to people known for a day and longer pass, whatever else is suspect.
-        if mail.proven && mail.all_old && mail.is_at_home() {
+        // Letters to itself and to people known for a day and longer pass, whatever else is suspect.
+        if mail.proven && (mail.all_old || mail.all_close) && mail.is_at_home() {
             return Decision::forward(mail.lane);
         }
         let weighed = self.weigh(mail);

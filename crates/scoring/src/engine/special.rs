@@ -85,7 +85,7 @@ impl Engine {
         let suspended = origin.suspended.as_mut().filter(|s| s.holds(mail.now))?;
         let by_engine = suspended.case.is_some();
         if by_engine && was_proven(first_seen, suspended) && mail.all_close && mail.is_at_home() {
-            return None;
+            return Some(Decision::forward(mail.lane));
         }
         if by_engine {
             suspended.until = suspended.until.max(until);
