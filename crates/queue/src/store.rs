@@ -333,7 +333,7 @@ fn unusable(path: &Path, error: &rusqlite::Error) -> OpenError {
 }
 
 fn closed() -> KeepError {
-    KeepError::Failed("the store is shut down".to_owned())
+    KeepError::Failed("the store gave no answer".to_owned())
 }
 
 impl From<KeepError> for StoreError {

@@ -2,6 +2,7 @@
 //! together and share the next sync.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
@@ -81,16 +82,25 @@ impl Appender {
     /// Ends when nobody can send any more.
     pub(crate) fn run(mut self, mut appends: mpsc::Receiver<Append>) {
         while let Some(first) = appends.blocking_recv() {
-            let mut octets = 0;
-            let mut next = Some(first);
-            while let Some(append) = next {
-                octets += append.content.size();
-                self.append(append);
-                let more = self.waiting.len() < BATCH_MESSAGES_MAX && octets < BATCH_OCTETS_MAX;
-                next = if more { appends.try_recv().ok() } else { None };
+            // A panic (reading a message is others' code) loses this batch, not the store.
+            let batch = AssertUnwindSafe(|| self.append_all(first, &mut appends));
+            if catch_unwind(batch).is_err() {
+                self.abandon(&KeepError::Failed("a message could not be read".to_owned()));
             }
-            self.sync();
         }
+    }
+
+    /// `first`, and all that has arrived meanwhile.
+    fn append_all(&mut self, first: Append, appends: &mut mpsc::Receiver<Append>) {
+        let mut octets = 0;
+        let mut next = Some(first);
+        while let Some(append) = next {
+            octets += append.content.size();
+            self.append(append);
+            let more = self.waiting.len() < BATCH_MESSAGES_MAX && octets < BATCH_OCTETS_MAX;
+            next = if more { appends.try_recv().ok() } else { None };
+        }
+        self.sync();
     }
 
     fn append(&mut self, append: Append) {

@@ -2,6 +2,7 @@
 //! commit. What a job changes outside the database (counts, schedule, segments) happens after the
 //! commit, or not at all.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,7 +159,10 @@ impl Writer {
             };
             match connection {
                 Ok(connection) => {
-                    let good = self.commit_with(&connection, first);
+                    // A panic loses this transaction and its connection, not the store: whoever
+                    // waits for it hears that there is no answer.
+                    let committing = AssertUnwindSafe(|| self.commit_with(&connection, first));
+                    let good = catch_unwind(committing).unwrap_or(false);
                     self.connection = good.then_some(connection);
                 }
                 Err(error) => {
@@ -283,7 +287,7 @@ fn is_disk(error: &rusqlite::Error) -> bool {
 }
 
 fn closed() -> KeepError {
-    KeepError::Failed("the store is shut down".to_owned())
+    KeepError::Failed("the store gave no answer".to_owned())
 }
 
 /// Jobs that may wait; past it, whoever asks waits too.

@@ -149,3 +149,40 @@ impl DiskFile for File {
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_have_their_room_from_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(folder.path().to_owned());
+        std::fs::write(folder.path().join("notes.txt"), "none of ours").unwrap();
+        let file = disk.create(7, 3_000_000).unwrap();
+        let taken = disk.create(7, 10).err().map(|error| error.kind());
+        assert_eq!(taken, Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(disk.list().unwrap(), [7]);
+        file.write_at(b"hello", 2_999_995).unwrap();
+        file.sync().unwrap();
+        let mut buf = [1; 10];
+        let again = disk.open(7).unwrap();
+        assert_eq!(again.read_at(&mut buf, 2_999_993).unwrap(), 7);
+        assert_eq!(buf, *b"\0\0hello\x01\x01\x01");
+        again.truncate(2_000_000).unwrap();
+        again.truncate(5_000_000).unwrap();
+        assert_eq!(file.read_at(&mut buf, 1_999_999).unwrap(), 1, "never grows");
+        assert!(disk.room().unwrap() > 0);
+        disk.remove(7).unwrap();
+        assert!(disk.open(7).is_err() && disk.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_without_its_room_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(folder.path().to_owned());
+        let error = disk.create(1, 1 << 60).err().unwrap();
+        assert!(is_full(&error) || error.kind() == io::ErrorKind::FileTooLarge, "{error}");
+        assert!(disk.list().unwrap().is_empty());
+    }
+}

@@ -61,6 +61,31 @@ async fn a_big_message_gets_a_segment_of_its_size() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_costs_one_message_and_not_the_store() {
+    struct Evil;
+    impl postern_mail::Content for Evil {
+        fn size(&self) -> u64 {
+            10
+        }
+        fn head(&self) -> &[u8] {
+            &[]
+        }
+        fn read_at(&self, _offset: u64, _buf: &mut [u8]) -> std::io::Result<usize> {
+            panic!("a bug elsewhere")
+        }
+    }
+    let bench = Bench::new();
+    let mut evil = mail(bench.now(), 1, "c1", &["a@d.example"], KeepState::Ready);
+    evil.content = Arc::new(Evil);
+    assert!(matches!(bench.queue.keep(evil).await, Err(KeepError::Failed(_))));
+    let broken = bench.queue.0.store.write(|_, _| -> rusqlite::Result<()> { panic!("a bug") });
+    assert!(matches!(broken.await, Err(KeepError::Failed(_))));
+    let id = bench.keep(2, "c1", &["a@d.example"], KeepState::Ready).await;
+    assert!(bench.queue.find(id).await.unwrap().is_some());
+    assert_eq!(bench.queue.counts().queued, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
     let bench = Bench::new();
     bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
@@ -288,4 +313,23 @@ async fn against_model(ops: Vec<Op>) {
     let counts = bench.queue.counts();
     let total = counts.queued + counts.paced + counts.held + counts.quarantined;
     assert_eq!(total, model.len() as u64);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_where_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |dir: &std::path::Path| {
+        let clock = Arc::new(postern_mail::SystemClock::default());
+        crate::Queue::open(crate::testing::settings(dir), clock, 1).err().unwrap().to_string()
+    };
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let told = open(&file.join("queue"));
+    assert!(told.contains("file/queue") && told.contains("choose another"), "{told}");
+    let dir = folder.path().join("queue");
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(dir.join("queue.db"), "no database at all, but long enough for a header")
+        .unwrap();
+    let told = open(&dir);
+    assert!(told.contains("queue.db") && told.contains("damaged"), "{told}");
 }
