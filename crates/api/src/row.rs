@@ -11,6 +11,9 @@ pub struct Status {
     pub hostname: String,
     /// Of the program.
     pub version: String,
+    /// An earlier process still hands on what waits; these counts are this process's own.
+    #[serde(default)]
+    pub standby: bool,
     /// Version of the config.
     pub config: String,
     /// Customers in the directory.

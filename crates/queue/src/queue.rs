@@ -71,6 +71,11 @@ impl Queue {
         self.0.store.shared.wake.notify_one();
     }
 
+    /// Whether an earlier process still hands on what waits; ours does when that one has ended.
+    pub fn is_standby(&self) -> bool {
+        !self.0.store.owns()
+    }
+
     /// `Ok` only once octets and row are synced, in this order. Many at once share the syncs.
     pub async fn keep(&self, keep: Keep) -> Result<(), KeepError> {
         let Keep { submission, decision, state, pool, content } = keep;

@@ -125,7 +125,7 @@ impl Store {
     /// Whether this process is the one that hands mail on; the answer turns to yes when the
     /// process before it has ended.
     pub(crate) async fn take_over(&self, now: Timestamp) -> Result<bool, StoreError> {
-        if self.owns.load(Ordering::Relaxed) {
+        if self.owns() {
             return Ok(true);
         }
         if !is_ours(&self.lock)? {
@@ -136,6 +136,11 @@ impl Store {
             .await?;
         self.owns.store(true, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// Whether this process hands on what waits.
+    pub(crate) fn owns(&self) -> bool {
+        self.owns.load(Ordering::Relaxed)
     }
 
     /// Octets synced, then the row synced, then `Ok`.

@@ -109,6 +109,13 @@ impl Running {
             let (server, stop) = (server.clone(), no_more_sessions.clone());
             async move { server.run(stop, drain).await }
         });
+        if relay.queue.is_standby() {
+            warn!(
+                event = "standby",
+                "another relay runs on this data_dir: both accept mail, and this one takes the \
+                 queue over when the other one ends"
+            );
+        }
         for address in server.addresses() {
             info!(event = "listening", %address);
         }
@@ -161,17 +168,20 @@ impl Running {
                 return error!(event = "not-reloaded", "{errors:#}; the last good one stays");
             }
         };
-        let smtp = self.server.reload(live.config.smtp.clone());
-        if let Err(error) = smtp {
-            return error!(event = "not-reloaded", %error);
+        let relay = &self.relay;
+        if let Err(error) = relay.handoff.reload(live.config.pools.clone()) {
+            return error!(event = "not-reloaded", %error, "the last good one stays");
         }
-        if let Err(error) = self.relay.handoff.reload(live.config.pools.clone()) {
-            return error!(event = "not-reloaded", %error);
+        if let Err(error) = self.server.reload(live.config.smtp.clone()) {
+            // These were good a moment ago.
+            let _ = relay.handoff.reload(relay.live.load().config.pools.clone());
+            return error!(event = "not-reloaded", %error, "the last good one stays");
         }
+        relay.queue.reload(live.config.queue.clone());
         let scoring = Arc::new(live.config.scoring.clone());
-        self.relay.engine.lock().reload(scoring, live.directory.clone());
+        relay.engine.lock().reload(scoring, live.directory.clone());
         let version = live.config.version.clone();
-        self.relay.live.store(Arc::new(live));
+        relay.live.store(Arc::new(live));
         info!(event = "reloaded", config = %version);
     }
 }

@@ -25,8 +25,13 @@ fn people(status: &postern_api::Status) -> String {
         "observe" => " (everything is forwarded)",
         _ => "",
     };
+    let standby = if status.standby {
+        "another relay runs on the same data_dir and still holds the queue; end it, and this one takes over\n"
+    } else {
+        ""
+    };
     let head = format!(
-        "{} runs postern {} in mode {}{watching}, config {}, {} customers\n\n",
+        "{} runs postern {} in mode {}{watching}, config {}, {} customers\n{standby}\n",
         status.hostname, status.version, status.mode, status.config, status.customers
     );
     let rows = [

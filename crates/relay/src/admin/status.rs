@@ -26,6 +26,7 @@ pub(super) async fn status(State(relay): State<Arc<Relay>>) -> Json<Status> {
         .into(),
         hostname: live.config.hostname.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
+        standby: relay.queue.is_standby(),
         config: live.config.version.clone(),
         customers: live.directory.customers().len() as u64,
         accepted: counters.accepted.value(),
