@@ -19,7 +19,7 @@ mod weigh;
 use std::sync::Arc;
 
 use postern_mail::{
-    Client, CustomerId, Decision, Directory, Identity, Lane, OriginKind, Timestamp, Verb,
+    Client, CustomerId, Decision, Directory, Identity, Lane, Origin, OriginKind, Timestamp, Verb,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,31 +103,42 @@ impl Engine {
             let whole = suspended.case.is_none() || !was_proven(origin.first_seen, suspended);
             (whole && !is_site(identity)).then_some(suspended)
         });
+        let whole = of_customer.is_some();
         let suspended = of_customer.or(of_origin)?;
         let lane = if is_site(identity) { Lane::Script } else { Lane::Mailbox };
-        Some(self.refusal_of_suspended(identity, lane, suspended))
+        Some(self.refusal_of_suspended(identity, lane, suspended, whole))
     }
 
-    /// The words to a suspended sender.
-    fn refusal_of_suspended(&self, who: &Identity, lane: Lane, why: &Suspended) -> Decision {
+    /// The words to a suspended sender, `whole`: to one of a suspended customer.
+    fn refusal_of_suspended(
+        &self,
+        who: &Identity,
+        lane: Lane,
+        why: &Suspended,
+        whole: bool,
+    ) -> Decision {
         let hit = postern_mail::Hit {
             rule: rules::SUSPENDED.id.into(),
             points: postern_mail::Points::default(),
             why: format!("{} is suspended since {}: {}", who.origin, why.since, why.reason),
         };
-        let what = match who.origin.kind {
-            OriginKind::Login => "This login",
-            OriginKind::Script => "This script",
-            OriginKind::Ip => "This host",
+        let since = why.since.to_string();
+        let since = since.get(..16).unwrap_or_default().replace('T', " ");
+        let text = match whole {
+            true => {
+                format!("All mail of this customer is suspended since {since} UTC. Ask your host")
+            }
+            false => format!(
+                "Mail of {} is suspended since {since} UTC; other senders of the contract may write. \
+                 Ask your host",
+                in_words(&who.origin)
+            ),
         };
         Decision {
             verb: Verb::Refuse,
             hits: vec![hit],
             case: self.state.case_id(why.case),
-            text: Some(format!(
-                "{what} is suspended for unsolicited mail; other senders of the contract are not. \
-                 Ask your host"
-            )),
+            text: Some(text),
             ..Decision::forward(lane)
         }
     }
@@ -203,6 +214,20 @@ impl Engine {
         self.state.now
     }
 }
+
+/// An origin as its owner knows it, short enough for a reply.
+fn in_words(origin: &Origin) -> String {
+    let kind = match origin.kind {
+        OriginKind::Login => "login",
+        OriginKind::Script => "script",
+        OriginKind::Ip => "host",
+    };
+    let from = origin.name.len().saturating_sub(NAME_OCTETS_MAX);
+    format!("{kind} {}", &origin.name[origin.name.ceil_char_boundary(from)..])
+}
+
+/// Of a longer path the end tells most.
+const NAME_OCTETS_MAX: usize = 120;
 
 /// Under which key a customer's state stands; all mail that is nobody's shares one.
 fn customer_key(identity: &Identity) -> CustomerId {

@@ -25,6 +25,9 @@ pub struct Facts {
     pub from_name: String,
     /// Domain of the first `From`, in lower case.
     pub from_domain: Option<String>,
+    /// Domains of all addresses in all `From` and `Sender` fields, each once, at most
+    /// [`FROM_DOMAINS_MAX`]: readers differ in which one they show.
+    pub from_domains: Vec<String>,
     /// `Date` in seconds since 1970.
     pub date: Option<u64>,
     /// What the header says about the kind of mail.
@@ -109,6 +112,7 @@ pub fn examine(head: &[u8], size: u64, envelope: &Envelope, settings: &Settings)
         size,
         from_name: from_name.chars().take(NAME_CHARS_MAX).collect(),
         from_domain: domain_of(&from_address),
+        from_domains: from_domains(octets, &structure),
         date: header.first(octets, "date").and_then(|value| mime::parse_date(&value)),
         marks: marks(octets, &structure, envelope),
         sketch: Sketch::of(&reading.subject, &reading.main),
@@ -154,6 +158,45 @@ fn findings(sight: &Sight<'_>, settings: &Settings) -> Vec<Finding> {
     }
     found
 }
+
+/// Found by hand, since any reader's view may be the one that deceives: comments are left out, and
+/// whatever follows an `@` is a domain.
+fn from_domains(octets: &[u8], structure: &Structure) -> Vec<String> {
+    let header = &structure.header;
+    let mut found: Vec<String> = Vec::new();
+    let values = header.all(octets, "from").chain(header.all(octets, "sender"));
+    for value in values.take(FROM_DOMAINS_MAX) {
+        let mut depth = 0_u32;
+        let plain: String = value
+            .chars()
+            .filter(|c| {
+                match c {
+                    '(' => depth += 1,
+                    ')' if depth > 0 => {
+                        depth -= 1;
+                        return false;
+                    }
+                    _ => {}
+                }
+                depth == 0 && !c.is_whitespace()
+            })
+            .collect();
+        for after in plain.split('@').skip(1) {
+            let end = after.find(|c: char| !c.is_alphanumeric() && c != '.' && c != '-');
+            let domain = domain_of(&format!("@{}", &after[..end.unwrap_or(after.len())]));
+            if let Some(domain) = domain
+                && !found.contains(&domain)
+                && found.len() < FROM_DOMAINS_MAX
+            {
+                found.push(domain);
+            }
+        }
+    }
+    found
+}
+
+/// RFC 5322 §3.6.2 allows several authors; real mail has one or two.
+const FROM_DOMAINS_MAX: usize = 8;
 
 fn domain_of(address: &str) -> Option<String> {
     let (_, domain) = address.rsplit_once('@')?;

@@ -99,6 +99,9 @@ pub struct Tiers {
     /// Age below which an origin is new. A day: a hacked script runs within hours of its upload, and
     /// a day has seen each hour's ordinary mail once.
     pub origin_new: Duration,
+    /// Scripts of one customer never seen before in an hour, from which all further ones count as one
+    /// origin. Five: an update of site software brings one or two files that mail.
+    pub new_scripts_hour: u32,
     /// An origin's own clean peak hour is multiplied by this, in percent, where that is more than its
     /// tier's limit. 400: order mail of a good evening is three to four times a usual one.
     pub peak_percent: u32,
@@ -145,6 +148,7 @@ impl Default for Tiers {
             week_days: 7,
             month_days: 30,
             origin_new: Duration::from_secs(24 * 3600),
+            new_scripts_hour: 5,
             peak_percent: 400,
             quiet_percent: 33,
         }

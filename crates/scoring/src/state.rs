@@ -58,6 +58,10 @@ pub(crate) struct CustomerState {
     pub(crate) recipients: Windows,
     #[serde(with = "pairs")]
     pub(crate) origins: HashMap<Origin, OriginState>,
+    /// When scripts never seen before came, of the last hour; bounded by the setting.
+    pub(crate) newcomers: VecDeque<Timestamp>,
+    /// Strangers of all scripts that are not a day old, in a minute.
+    pub(crate) newcomers_strangers: Window,
     pub(crate) suspended: Option<Suspended>,
     pub(crate) allowances: Vec<Allowance>,
     /// When a case about one of its origins last grew.

@@ -25,7 +25,7 @@ impl Engine {
             self.quarantine_hold(hold, case, &plain, acts);
         }
         let key = mail.key.clone();
-        self.suspend(&key, &mail.submission.identity.origin, case, mail.now, acts);
+        self.suspend(&key, &mail.origin.clone(), case, mail.now, acts);
         let mut decision = Decision::forward(mail.lane);
         decision.verb = Verb::Quarantine;
         decision.hits = plain;
@@ -85,7 +85,7 @@ impl Engine {
         acts: &mut Vec<Act>,
     ) -> u64 {
         let hits: Vec<Hit> = hits.iter().map(|w| w.hit.clone()).collect();
-        let origin = &mail.submission.identity.origin;
+        let origin = &mail.origin;
         let key = mail.key.clone();
         self.case_of(&key, origin, mail.campaign, &hits, mail.now, acts)
     }

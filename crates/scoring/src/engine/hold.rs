@@ -31,7 +31,7 @@ impl Engine {
         let check = mail.now.plus(self.settings.hold.span);
         let hold = Hold {
             customer: mail.key.clone(),
-            origin: mail.submission.identity.origin.clone(),
+            origin: mail.origin.clone(),
             lane: mail.lane,
             since: mail.now,
             check,
@@ -86,12 +86,8 @@ impl Engine {
         let mut decision = Decision::forward(mail.lane);
         decision.verb = Verb::Hold;
         // The engine lets it go earlier; this is for the case that there is no engine any more.
-        decision.until = Some(
-            hold.since
-                .plus(settings.hold.span_max)
-                .max(mail.now.plus(settings.hold.span))
-                .plus(BACKSTOP),
-        );
+        decision.until =
+            Some(hold.since.plus(settings.hold.span_max).max(mail.now.plus(settings.hold.span)));
         decision.hits = hits.iter().map(|w| w.hit.clone()).collect();
         if decision.hits.is_empty() {
             let why = format!("its stream is held back since {}", hold.since);
@@ -283,8 +279,6 @@ fn batch_size(n: u32, settings: &crate::settings::Hold) -> u32 {
 const FRESH_MAX: i32 = 50;
 /// Without a delivery heard of for so long there is nobody who tells.
 const HEARD_SPAN: Duration = Duration::from_secs(86_400);
-/// Beyond the longest span the queue lets held mail go by itself.
-const BACKSTOP: Duration = Duration::from_secs(120);
 /// The shortest time between two looks at a hold.
 const STEP: Duration = Duration::from_secs(10);
 /// Messages of a batch that a case shows.

@@ -146,7 +146,7 @@ impl Engine {
         }
         let brief = Brief {
             customer: mail.key.clone(),
-            origin: mail.submission.identity.origin.clone(),
+            origin: mail.origin.clone(),
             lane: mail.lane,
             campaign: mail.campaign,
             strangers: mail.strangers.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postern_mail::{Customer, CustomerId, Lane, Submission, Timestamp};
+use postern_mail::{Customer, CustomerId, Lane, Origin, OriginKind, Submission, Timestamp};
 
 use super::{Engine, PROVEN_AFTER, customer_key};
 use crate::campaigns::Number;
@@ -13,7 +13,7 @@ use crate::places::{Place, network};
 use crate::settings::Tier;
 use crate::state::{CustomerState, OriginState, Stream};
 use crate::tier::{is_new_origin, is_young, tier};
-use crate::window::{MINUTE, Sums};
+use crate::window::{HOUR, MINUTE, Sums};
 
 /// A message in relation to what is remembered.
 pub(super) struct Mail<'a> {
@@ -21,6 +21,9 @@ pub(super) struct Mail<'a> {
     pub(super) facts: &'a Facts,
     pub(super) now: Timestamp,
     pub(super) key: CustomerId,
+    /// Under which origin it counts: its own, or that of all new scripts of a customer that
+    /// suddenly has many.
+    pub(super) origin: Origin,
     pub(super) customer: Option<Arc<Customer>>,
     /// Who counts as one with others: the reseller, where there is one.
     pub(super) head: CustomerId,
@@ -53,6 +56,8 @@ pub(super) struct Mail<'a> {
     pub(super) origin_sums: Sums,
     /// Messages to strangers from unfamiliar networks in the last minute.
     pub(super) from_afar: u32,
+    /// Strangers of all the customer's new scripts in the last minute.
+    pub(super) newcomers_minute: u32,
 }
 
 impl Engine {
@@ -76,6 +81,7 @@ impl Engine {
             submission,
             facts,
             now,
+            origin: identity.origin.clone(),
             key: key.clone(),
             head,
             site: is_site(identity),
@@ -96,6 +102,7 @@ impl Engine {
             everybody_sums: Sums::default(),
             origin_sums: Sums::default(),
             from_afar: 0,
+            newcomers_minute: 0,
             customer,
         };
         let place_counts = mail.has_place();
@@ -108,23 +115,29 @@ impl Engine {
             .entry(key)
             .or_insert_with(|| CustomerState { first_seen: now, ..CustomerState::default() });
         mail.look_at_recipients(state, &settings);
+        mail.origin = effective_origin(state, &identity.origin, now, &settings);
+        let name = mail.origin.clone();
         if state.origins.len() >= settings.memory.origins_max as usize
-            && !state.origins.contains_key(&identity.origin)
+            && !state.origins.contains_key(&name)
         {
             forget_an_origin(state, now);
         }
         let first = || OriginState { first_seen: now, ..OriginState::default() };
-        let first_seen =
-            state.origins.entry(identity.origin.clone()).or_insert_with(first).first_seen;
+        let first_seen = state.origins.entry(name.clone()).or_insert_with(first).first_seen;
         mail.proven = now.since(first_seen) >= PROVEN_AFTER;
-        if let Some(origin) = state.origins.get(&identity.origin) {
+        if let Some(origin) = state.origins.get(&name) {
             mail.new_origin = is_new_origin(identity.origin.kind, state, origin, &settings, now);
+        }
+        if name.kind == OriginKind::Script && !mail.proven {
+            let strangers = mail.strangers.len() as u32;
+            state.newcomers_strangers.add(strangers, MINUTE, now);
+            mail.newcomers_minute = state.newcomers_strangers.sum(MINUTE, now);
         }
         mail.tier = tier(mail.customer.as_deref(), mail.site, mail.new_origin, &settings, now);
         if mail.lane != Lane::Notice && mail.lane != Lane::Forward {
             state.recipients.add(mail.counted, now);
         }
-        if let Some(origin) = state.origins.get_mut(&identity.origin) {
+        if let Some(origin) = state.origins.get_mut(&name) {
             mail.count(origin, place_counts, &settings);
         }
         if mail.young
@@ -147,7 +160,7 @@ impl Engine {
             .entry(mail.key.clone())
             .or_default()
             .origins
-            .entry(mail.submission.identity.origin.clone())
+            .entry(mail.origin.clone())
             .or_default()
     }
 }
@@ -214,6 +227,41 @@ impl Mail<'_> {
         self.everybody_sums = stream.everybody.add(self.counted, now);
     }
 }
+
+/// A script's name comes from the site, so a webshell may invent one for each message: the new
+/// scripts of a customer that suddenly has many count as one origin.
+fn effective_origin(
+    state: &mut CustomerState,
+    origin: &Origin,
+    now: Timestamp,
+    settings: &crate::settings::Settings,
+) -> Origin {
+    if origin.kind != OriginKind::Script || state.origins.contains_key(origin) {
+        return origin.clone();
+    }
+    let all_new = Origin::script(NEW_SCRIPTS);
+    if state.origins.get(&all_new).is_some_and(|all| {
+        now.since(all.first_seen) < settings.tiers.origin_new
+            || all.suspended.as_ref().is_some_and(|s| s.holds(now))
+    }) {
+        return all_new;
+    }
+    // Of a customer first seen today everything is new: more of it is no sign.
+    let known = now.since(state.first_seen) >= settings.tiers.origin_new;
+    let most = settings.tiers.new_scripts_hour * if known { 1 } else { 4 };
+    while state.newcomers.front().is_some_and(|at| now.since(*at) >= HOUR) {
+        state.newcomers.pop_front();
+    }
+    if state.newcomers.len() as u32 >= most {
+        state.origins.remove(&all_new);
+        return all_new;
+    }
+    state.newcomers.push_back(now);
+    origin.clone()
+}
+
+/// The name under which many new scripts count together.
+const NEW_SCRIPTS: &str = "*";
 
 /// Makes room: the longest unseen origin that nothing is open about.
 fn forget_an_origin(state: &mut CustomerState, now: Timestamp) {

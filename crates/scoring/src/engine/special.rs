@@ -25,18 +25,30 @@ impl Engine {
         if matches!(mail.lane, Lane::Forward | Lane::Notice) {
             return None;
         }
-        let domain = mail.facts.from_domain.as_deref()?;
         let sender = mail.customer.as_ref()?;
         let directory = std::sync::Arc::clone(&self.directory);
-        // `mail.shop.example` belongs to whoever owns `shop.example`.
-        let owned = std::iter::successors(Some(domain), |d| d.split_once('.').map(|(_, up)| up))
-            .find(|d| directory.owners(d).next().is_some())?;
-        let related = directory.owners(owned).any(|owner| {
-            owner.id == sender.id
-                || owner.reseller.as_ref() == Some(&sender.id)
-                || sender.reseller.as_ref() == Some(&owner.id)
-                || owner.reseller.is_some() && owner.reseller == sender.reseller
-        });
+        let facts = mail.facts;
+        let envelope = mail.submission.envelope.mail_from.as_ref();
+        let envelope_domain = envelope.map(|from| from.domain().to_lowercase());
+        // A customer's own server may pass on what came to it with its envelope.
+        let passed_on = facts.marks.received > 1 && mail.submission.client.queues;
+        let of_envelope = envelope_domain.as_deref().filter(|_| !passed_on);
+        let foreign = |domain: &str| {
+            // `mail.shop.example` belongs to whoever owns `shop.example`.
+            let owned =
+                std::iter::successors(Some(domain), |d| d.split_once('.').map(|(_, up)| up))
+                    .find(|d| directory.owners(d).next().is_some())?;
+            let related = directory.owners(owned).any(|owner| {
+                owner.id == sender.id
+                    || owner.reseller.as_ref() == Some(&sender.id)
+                    || sender.reseller.as_ref() == Some(&owner.id)
+                    || owner.reseller.is_some() && owner.reseller == sender.reseller
+            });
+            (!related).then(|| domain.to_owned())
+        };
+        let in_header = facts.from_domains.iter().find_map(|domain| foreign(domain));
+        let where_found = if in_header.is_some() { "From" } else { "The envelope sender" };
+        let domain = in_header.or_else(|| of_envelope.and_then(foreign))?;
         let own = |domain: &str| sender.domains.iter().any(|own| **own == *domain);
         let to_itself = mail
             .submission
@@ -45,18 +57,17 @@ impl Engine {
             .iter()
             .all(|r| own(&r.address.domain().to_lowercase()));
         // A discussion list writes on behalf of its members, from its own envelope.
-        let envelope = mail.submission.envelope.mail_from.as_ref();
-        let list = mail.facts.marks.list
+        let list = facts.marks.list
             && !mail.site
-            && envelope.is_some_and(|from| {
-                let host = from.domain().to_lowercase();
+            && envelope_domain.is_some_and(|host| {
                 sender.domains.iter().any(|d| host == **d || host.ends_with(&format!(".{d}")))
             });
-        if related || to_itself || list || mail.all_old && mail.proven {
+        if to_itself || list || mail.all_old && mail.proven {
             return None;
         }
-        let why = format!("From is in {domain}, which another customer owns");
-        let text = format!("From may not be in {domain}: the domain belongs to another customer");
+        let why = format!("{where_found} is in {domain}, which another customer owns");
+        let text =
+            format!("{where_found} may not be in {domain}: the domain belongs to another customer");
         let mut decision = refuse(mail, rules::FOREIGN_TENANT, why, &text);
         let hits: Vec<WeighedHit> = decision
             .hits
@@ -78,9 +89,9 @@ impl Engine {
         let customer = self.state.customers.get_mut(&mail.key)?;
         if let Some(suspended) = customer.suspended.as_ref().filter(|s| s.holds(mail.now)).cloned()
         {
-            return Some(self.refusal_of_suspended(identity, mail.lane, &suspended));
+            return Some(self.refusal_of_suspended(identity, mail.lane, &suspended, true));
         }
-        let origin = customer.origins.get_mut(&identity.origin)?;
+        let origin = customer.origins.get_mut(&mail.origin)?;
         let first_seen = origin.first_seen;
         let suspended = origin.suspended.as_mut().filter(|s| s.holds(mail.now))?;
         let by_engine = suspended.case.is_some();
@@ -91,7 +102,7 @@ impl Engine {
             suspended.until = suspended.until.max(until);
         }
         let suspended = suspended.clone();
-        let mut decision = self.refusal_of_suspended(identity, mail.lane, &suspended);
+        let mut decision = self.refusal_of_suspended(identity, mail.lane, &suspended, false);
         if let Some(case) = suspended.case {
             let kept = self.state.cases.get(&case).map_or(u64::MAX, |c| c.messages);
             if mail.site && kept < u64::from(self.settings.ladder.case_messages_max) {

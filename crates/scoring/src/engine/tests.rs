@@ -225,6 +225,49 @@ fn a_from_of_another_customer_is_refused() {
 }
 
 #[test]
+fn a_from_in_any_form_is_seen() {
+    let rows = [
+        "From: x@a.example\r\nFrom: board@b.example\r\n",
+        "From: x@a.example, board@b.example\r\n",
+        "From: board(c)@(c)b.example\r\n",
+        " From: board@b.example\r\n",
+        "From: x@a.example\r\nSender: board@b.example\r\n",
+        "From: board@mail.b.example\r\n",
+        "From: \"Board\"\r\n <board@b.example>\r\n",
+    ];
+    for from in rows {
+        let mut house = house();
+        let octets = format!("{from}Subject: x\r\n\r\nhello\r\n");
+        let (_, judged) = house.send(0, &script(SHOP), "x@d.example", &octets);
+        assert_eq!(judged.decision.verb, Verb::Refuse, "{from}");
+    }
+}
+
+#[test]
+fn a_webshell_that_renames_itself_is_one_origin() {
+    for known in [false, true] {
+        let mut house = house();
+        let begin = if known { 7 * DAY } else { 0 };
+        if known {
+            house.week();
+        }
+        let mut verbs = Vec::new();
+        for i in 0..300 {
+            let who = script(&format!("/srv/a/s{i}.php"));
+            let to = format!("victim{i}@d.example");
+            let (id, judged) = house.send(begin + i / 20, &who, &to, PLAIN);
+            verbs.push(judged.decision.verb);
+            house.fate(begin + i / 20, id, &to, Fate::UnknownUser);
+        }
+        let escaped = count(&verbs, Verb::Forward);
+        assert!(escaped <= 20, "{escaped} escaped, known {known}");
+        assert!(house.engine.cases().len() <= 3, "{:?}", house.engine.cases().len());
+        let (_, order) = house.send(begin + 100, &script(SHOP), "late@d.example", PLAIN);
+        assert_eq!(order.decision.verb == Verb::Forward, known, "the shop goes on selling");
+    }
+}
+
+#[test]
 fn an_allowance_frees_what_waits_and_what_comes() {
     let mut house = house();
     house.week();
@@ -262,7 +305,11 @@ fn a_person_suspends_and_resumes() {
         esmtp: true,
         queues: false,
     };
-    assert!(house.engine.admit(&script(SHOP), &client, at(1)).is_some());
+    let text = house.engine.admit(&script(SHOP), &client, at(1)).unwrap().text.unwrap();
+    assert!(
+        text.starts_with("All mail of this customer is suspended since 2024-02-04 23:00"),
+        "{text}"
+    );
     house.engine.learn(&Lesson::Resume { customer: who, origin: None }, at(2));
     assert!(house.engine.admit(&script(SHOP), &client, at(3)).is_none());
     let (_, judged) = house.send(3, &script(SHOP), "x@d.example", PLAIN);

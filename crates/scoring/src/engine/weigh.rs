@@ -59,6 +59,14 @@ impl Engine {
             );
             found.add(settings, rules::BURST_NEW_RECIPIENTS, None, why);
             found.burst = minute > allowed;
+        } else if mail.newcomers_minute > limit.saturating_mul(flush) && !mail.strangers.is_empty()
+        {
+            let why = format!(
+                "{} new recipients in a minute by all new scripts of the customer, limit {limit}",
+                mail.newcomers_minute
+            );
+            found.add(settings, rules::BURST_NEW_RECIPIENTS, None, why);
+            found.burst = mail.newcomers_minute > allowed;
         } else if afar {
             let why = format!(
                 "{} messages to strangers in a minute from unfamiliar networks, limit {}",

@@ -59,7 +59,8 @@ pub(super) fn read(
             odd(Anomaly::HeaderTooBig);
             return (found, end);
         }
-        let folded = matches!(line[0], b' ' | b'\t');
+        // A fold of nothing is a field with a blank before it, as some readers take it.
+        let folded = matches!(line[0], b' ' | b'\t') && !found.fields.is_empty();
         let colon = memchr::memchr(b':', line).filter(|n| (1..=NAME_OCTETS_MAX).contains(n));
         match (folded, colon) {
             (true, _) => {
@@ -68,7 +69,8 @@ pub(super) fn read(
                 }
             }
             (false, Some(n)) => {
-                let name = trim_end(&octets[at..at + n]);
+                let blank = line.iter().take_while(|o| matches!(o, b' ' | b'\t')).count().min(n);
+                let name = trim_end(&octets[at + blank..at + n]);
                 if let Some(i) = SINGLE.iter().position(|s| name.eq_ignore_ascii_case(s.as_bytes()))
                 {
                     counted[i] = counted[i].saturating_add(1);
@@ -76,7 +78,8 @@ pub(super) fn read(
                         odd(Anomaly::Duplicate);
                     }
                 }
-                found.fields.push(Field { name: at..at + name.len(), value: at + n + 1..end });
+                let from = at + blank;
+                found.fields.push(Field { name: from..from + name.len(), value: at + n + 1..end });
             }
             (false, None) => {
                 odd(Anomaly::NoField);
