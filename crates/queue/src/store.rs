@@ -84,8 +84,9 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let dir = &settings.dir;
         let lock = File::create(dir.join("lock")).map_err(|error| folder(dir, error))?;
-        let segments =
-            Segments::new(disk, settings.segment_bytes).map_err(|error| folder(dir, error))?;
+        let headroom = settings.headroom_bytes;
+        let segments = Segments::new(disk, settings.segment_bytes, headroom)
+            .map_err(|error| folder(dir, error))?;
         let segments = Arc::new(segments);
         let schedule = Schedule::new(settings.concurrency);
         let shared = Arc::new(Shared::new(segments.clone(), schedule));
@@ -105,10 +106,9 @@ impl Store {
         }
         let (appends, to_append) = mpsc::channel(APPENDS_MAX);
         let (prepare, wanted) = sync_channel(1);
-        let headroom = settings.headroom_bytes;
         let appender = Appender::new(segments.clone(), headroom, prepare);
         let threads = vec![
-            thread("queue-prepare", move || appender::prepare(&segments, headroom, &wanted))?,
+            thread("queue-prepare", move || appender::prepare(&segments, &wanted))?,
             thread("queue-segments", move || appender.run(to_append))?,
             thread("queue-database", move || writer.run())?,
         ];

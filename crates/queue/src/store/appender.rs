@@ -117,7 +117,12 @@ impl Appender {
         match &self.measured {
             Some((at, found)) if now.since(*at) < MEASURED_FOR => found.clone(),
             _ => {
-                let found = match self.segments.room() {
+                let mut room = self.segments.room();
+                let short = matches!(room, Ok(room) if room < self.headroom_bytes);
+                if short && self.segments.give_up_spares() {
+                    room = self.segments.room();
+                }
+                let found = match room {
                     Ok(room) if room >= self.headroom_bytes => Ok(()),
                     Ok(room) => Err(KeepError::Full(format!(
                         "{room} octets free, {} are to stay free",
@@ -265,10 +270,10 @@ impl Appender {
 }
 
 /// The thread that makes segments ready before they are needed; it ends with the appender.
-pub(crate) fn prepare(segments: &Segments, headroom_bytes: u64, wanted: &Receiver<()>) {
+pub(crate) fn prepare(segments: &Segments, wanted: &Receiver<()>) {
     while let Ok(()) = wanted.recv() {
         // Without it, the appender tries by itself and reports what is wrong.
-        if let Err(error) = segments.prepare(headroom_bytes) {
+        if let Err(error) = segments.prepare() {
             debug!(%error, "no segment was made ready");
         }
     }

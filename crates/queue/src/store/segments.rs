@@ -37,6 +37,9 @@ pub(crate) struct Usage {
 pub(crate) struct Segments {
     disk: Arc<dyn Disk>,
     bytes: u64,
+    /// So much stays free, and room for two more segments, before one is kept in reserve: a
+    /// process that takes our place needs its own beside ours.
+    headroom_bytes: u64,
     known: Mutex<Known>,
 }
 
@@ -105,10 +108,10 @@ pub(crate) struct Open {
 }
 
 impl Segments {
-    pub(crate) fn new(disk: Arc<dyn Disk>, bytes: u64) -> io::Result<Self> {
+    pub(crate) fn new(disk: Arc<dyn Disk>, bytes: u64, headroom_bytes: u64) -> io::Result<Self> {
         let next = disk.list()?.into_iter().max().map_or(1, |highest| highest + 1);
         let known = Mutex::new(Known { next, ..Known::default() });
-        Ok(Self { disk, bytes, known })
+        Ok(Self { disk, bytes, headroom_bytes, known })
     }
 
     /// Free octets on the file system.
@@ -132,6 +135,18 @@ impl Segments {
         let bytes = needed.max(self.bytes);
         let (number, file) = self.create(bytes)?;
         Ok(self.begin(number, bytes, file))
+    }
+
+    fn has_room_for_spares(&self) -> io::Result<bool> {
+        let needed = self.headroom_bytes.saturating_add(self.bytes.saturating_mul(2));
+        Ok(self.disk.room()? >= needed)
+    }
+
+    /// Gives the reserve up, since room is short; whether there was one.
+    pub(crate) fn give_up_spares(&self) -> bool {
+        let spares = std::mem::take(&mut self.known.lock().spares);
+        spares.iter().for_each(|number| self.remove(*number));
+        !spares.is_empty()
     }
 
     fn take_spare(&self) -> Option<u64> {
@@ -176,10 +191,8 @@ impl Segments {
 
     /// Makes a file ready for the next need, unless there is one or room gets short: filling it with
     /// zeros takes long.
-    pub(crate) fn prepare(&self, headroom_bytes: u64) -> io::Result<()> {
-        if !self.known.lock().spares.is_empty()
-            || self.disk.room()? < headroom_bytes.saturating_add(self.bytes)
-        {
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        if !self.known.lock().spares.is_empty() || !self.has_room_for_spares()? {
             return Ok(());
         }
         let (number, _) = self.create(self.bytes)?;
@@ -226,7 +239,8 @@ impl Segments {
         // Somebody may still read it (a person who looks at a message that has just left): then
         // its octets must not change under them, and a deleted file stays readable.
         let unread = segment.open_file().is_none();
-        let reuse = segment.reusable && unread && known.spares.len() < SPARES_MAX;
+        let wanted = known.spares.len() < SPARES_MAX && self.has_room_for_spares().unwrap_or(false);
+        let reuse = segment.reusable && unread && wanted;
         known.segments.remove(&number);
         if reuse {
             known.spares.push(number);
