@@ -1,6 +1,8 @@
 //! The engine at one, a thousand and a million customers: admit, judge, and a window's decision.
+//!
+//! All of them write ordinary mail in their own name; what is judged is not held for its content.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,27 +14,29 @@ use postern_mail::{
     Client, CustomerId, Envelope, Identity, MessageId, Method, Origin, Recipient, Submission,
     Timestamp,
 };
+use postern_scoring::window::Windows;
 use postern_scoring::{Engine, Facts, Settings, examine};
 
 use crate::lookup::turns;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
+    windows(criterion);
     let mut group = criterion.benchmark_group("engine");
     for count in [1, 1_000, 1_000_000] {
-        let facts = facts();
         // Every customer is known to it, as after a morning of mail.
         let ready = LazyCell::new(|| {
-            let mut engine = engine(count);
+            let settings = Arc::new(Settings::default());
+            let mut engine = Engine::new(settings, Arc::new(directory(count)), 1);
             let mut mail = mail(count);
             for _ in 0..count.max(10_000) {
-                let (submission, now) = mail();
+                let (submission, facts, now) = mail();
                 engine.judge(&submission, &facts, now);
             }
-            std::cell::RefCell::new((engine, mail))
+            RefCell::new((engine, mail))
         });
         group.bench_function(format!("admit, {count} customers"), |b| {
             let (engine, mail) = &mut *ready.borrow_mut();
-            let admit = |(mail, now): (Submission, _)| {
+            let admit = |(mail, _, now): Mail| {
                 black_box(engine.admit(&mail.identity, &mail.client, now));
                 mail
             };
@@ -40,9 +44,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         });
         group.bench_function(format!("judge, {count} customers"), |b| {
             let (engine, mail) = &mut *ready.borrow_mut();
-            let judge = |(mail, now): (Submission, _)| {
+            let judge = |(mail, facts, now): Mail| {
                 let judgement = engine.judge(&mail, &facts, now);
-                (mail, judgement)
+                (mail, facts, judgement)
             };
             b.iter_batched(mail, judge, BatchSize::SmallInput);
         });
@@ -50,23 +54,39 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn engine(count: usize) -> Engine {
-    Engine::new(Arc::new(Settings::default()), Arc::new(directory(count)), 1)
+/// Counting a recipient in a minute, an hour and a day, and what they hold then.
+fn windows(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("window");
+    for count in [1, 1_000, 1_000_000] {
+        group.bench_function(format!("add in three spans, {count} customers"), |b| {
+            let mut all = vec![Windows::default(); count];
+            let (mut next, mut now) = (turns(count), START);
+            b.iter(|| {
+                now = now.plus(Duration::from_millis(1));
+                all[next()].add(1, now)
+            });
+        });
+    }
+    group.finish();
 }
 
-fn facts() -> Facts {
+type Mail = (Submission, Facts, Timestamp);
+
+/// Mail of all customers in turn, a message every 10 ms in all, but no customer more than one in ten
+/// minutes; to people of whom each customer knows some.
+fn mail(count: usize) -> impl FnMut() -> Mail {
     let content = message(Kind::Html, 4 << 10, 1, 1);
-    examine(&content, content.len() as u64, &envelope(0), &Settings::default())
-}
-
-/// Mail of all customers in turn, a message every 10 ms, to people of whom each customer knows some.
-fn mail(count: usize) -> impl FnMut() -> (Submission, Timestamp) {
+    let facts = examine(&content, content.len() as u64, &envelope(0, 0), &Settings::default());
     let mut next = turns(count);
-    let mut n = 0;
+    let gap = Duration::from_millis((600_000 / count as u64).max(10));
+    let (mut n, mut now) = (0, START);
     move || {
         n += 1;
-        let now = START.plus(Duration::from_millis(10 * n));
-        (submission(next(), n, now), now)
+        now = now.plus(gap);
+        let customer = next();
+        let mut facts = facts.clone();
+        facts.from_domain = Some(format!("shop{customer}.example"));
+        (submission(customer, n, now), facts, now)
     }
 }
 
@@ -87,15 +107,15 @@ fn submission(customer: usize, n: u64, now: Timestamp) -> Submission {
             esmtp: true,
             queues: false,
         },
-        envelope: envelope(n),
+        envelope: envelope(customer, n),
         size: 4096,
     }
 }
 
-fn envelope(n: u64) -> Envelope {
+fn envelope(customer: usize, n: u64) -> Envelope {
     let recipient = format!("user{}@d{}.example", n % 5000, n % 50);
     Envelope {
-        mail_from: "info@shop1.example".parse().ok(),
+        mail_from: format!("info@shop{customer}.example").parse().ok(),
         recipients: recipient.parse().map(Recipient::new).into_iter().collect(),
         ..Envelope::default()
     }

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use criterion::Criterion;
 use postern_benches::customers::{directory, network_address};
+use postern_benches::mail::{Kind, message};
+use postern_mail::NetworkMap;
+use postern_relay::identify::{Evidence, Identify, identify};
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lookup");
@@ -24,6 +27,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
                 (0..4096).map(|_| format!("info@shop{}.example", next())).collect();
             let mut logins = logins.iter().cycle();
             b.iter(|| directory.by_login(logins.next().map_or("", String::as_str)).is_some());
+        });
+        let mut next = turns(count);
+        group.bench_function(format!("identify, {count} customers"), |b| {
+            let (directory, peers) = (&*directory, NetworkMap::default());
+            let names = ["X-AuthUser".to_owned()];
+            let lookup = Identify { peers: &peers, names: &names, directory };
+            let head = message(Kind::Html, 4 << 10, 1, 1);
+            b.iter(|| {
+                let peer = IpAddr::V4(network_address(next()));
+                let evidence = Evidence { peer, auth: None, certificate: None, xclient: None };
+                identify(&lookup, &evidence, black_box(&head)).identity
+            });
         });
     }
     group.finish();
