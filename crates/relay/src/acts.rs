@@ -1,6 +1,6 @@
 //! What the engine wants done, and its timers.
 //!
-//! One task carries acts out in the order in which the engine gave them.
+//! One task carries acts out, set by set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +9,36 @@ use postern_config::Mode;
 use postern_mail::{CampaignId, MessageId};
 use postern_queue::Selector;
 use postern_scoring::Act;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::relay::Relay;
 
-/// Sets of acts that may wait; past it, whoever judges waits too.
+/// Sets of acts that may wait in order; more wait beside it.
 pub(crate) const WAITING_MAX: usize = 1024;
 
 impl Relay {
-    /// Hands acts to the task that carries them out.
-    pub(crate) async fn act(&self, acts: Vec<Act>) {
-        if !acts.is_empty() && self.acts.send(acts).await.is_err() {
-            error!("acts of the engine are not carried out any more");
+    /// Hands acts to the task that carries them out, without waiting for it.
+    pub(crate) fn act(&self, acts: Vec<Act>) {
+        if acts.is_empty() {
+            return;
+        }
+        match self.acts.try_send(acts) {
+            Ok(()) => {}
+            Err(TrySendError::Full(acts)) => {
+                let sender = self.acts.clone();
+                self.late.spawn(async move {
+                    // Closed: the process ends, and the queue's own end of each hold does it.
+                    let _ = sender.send(acts).await;
+                });
+            }
+            Err(TrySendError::Closed(acts)) => error!(?acts, "too late to be carried out"),
         }
     }
 }
 
-/// Carries acts out until `shutdown`; what waits by then is still carried out.
+/// Carries acts out; after `shutdown` what waits by then, and ends.
 pub(crate) async fn carry_out(
     relay: Arc<Relay>,
     mut acts: mpsc::Receiver<Vec<Act>>,
@@ -37,18 +48,28 @@ pub(crate) async fn carry_out(
         let wanted = tokio::select! {
             biased;
             wanted = acts.recv() => wanted,
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled(), if !acts.is_closed() => {
+                acts.close();
+                continue;
+            }
         };
         let Some(wanted) = wanted else { return };
         if relay.live.load().config.mode == Mode::Observe {
             continue;
         }
-        // Waits until what was judged before is kept.
-        let _kept = relay.keeping.write().await;
+        if wanted.iter().any(moves_mail) {
+            // What was judged before is kept by the time this is ours. Nothing that is judged
+            // later joins what these acts are about, so nobody waits while they are carried out.
+            drop(relay.keeping.write().await);
+        }
         for act in wanted {
             carry_out_one(&relay, act).await;
         }
     }
+}
+
+fn moves_mail(act: &Act) -> bool {
+    !matches!(act, Act::Suspend { .. } | Act::OpenCase(_))
 }
 
 async fn carry_out_one(relay: &Relay, act: Act) {
@@ -103,8 +124,7 @@ pub(crate) async fn tick(relay: Arc<Relay>, shutdown: CancellationToken) {
             () = relay.sooner.notified() => continue,
             () = tokio::time::sleep(wait) => {}
         }
-        let acts = relay.engine.lock().tick(relay.clock.now());
-        relay.act(acts).await;
+        relay.tick();
     }
 }
 

@@ -8,7 +8,7 @@ use postern_scoring::Lesson;
 use tracing::warn;
 
 use crate::live::Live;
-use crate::notices::refusal;
+use crate::notices::refusals;
 use crate::relay::Relay;
 use crate::replies;
 
@@ -24,6 +24,7 @@ pub(crate) async fn forward(
     content: Arc<dyn Content>,
 ) -> Reply {
     if relay.handoff.is_down(POOL) {
+        relay.upstreams_are(false);
         return keep(relay, submission, decision, KeepState::Ready, content).await;
     }
     let envelope = Arc::new(submission.envelope.clone());
@@ -96,19 +97,20 @@ fn finished(
     answer: Whole<'_>,
 ) -> Reply {
     let message = submission.id;
+    relay.upstreams_are(true);
     match answer {
         Whole::Accepted(upstream) => {
             relay.counters.forwarded.count();
-            relay.learn(vec![Lesson::Forwarded { message }]);
+            relay.learn(&[Lesson::Forwarded { message }]);
             replies::handed_on(message, upstream)
         }
         Whole::Refused(upstream) => {
-            let refused = delivery.outcomes.iter().zip(&submission.envelope.recipients);
-            let lessons = refused.filter_map(|(outcome, to)| match outcome {
-                Outcome::Refused(reply) => Some(refusal(message, &to.address, reply)),
+            let outcomes = delivery.outcomes.iter().zip(&submission.envelope.recipients);
+            let refused = outcomes.filter_map(|(outcome, to)| match outcome {
+                Outcome::Refused(reply) => Some((&to.address, reply)),
                 _ => None,
             });
-            relay.learn(lessons.collect());
+            relay.learn(&refusals(message, refused));
             upstream.clone().with_enhanced()
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn judge<'a>(
     if timers_changed {
         relay.sooner.notify_one();
     }
-    relay.act(acts).await;
+    relay.act(acts);
     Judged { decision, facts: Some(facts), keeping }
 }
 

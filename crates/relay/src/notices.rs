@@ -1,12 +1,14 @@
 //! Where notices may go, and what the queue's events mean for log, counters, journal and engine.
 
-use std::sync::{Arc, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
 
-use postern_mail::{Address, Directory, MessageId, OriginKind, Submission};
+use postern_mail::{Address, Directory, MessageId, OriginKind, Reply, Submission, Timestamp};
 use postern_queue::{JournalEntry, Notices, QueueEvent, What};
-use postern_scoring::Lesson;
+use postern_scoring::{Act, Engine, Lesson};
 use serde_json::{Value, json};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::feedback::fate;
 use crate::relay::Relay;
@@ -43,7 +45,7 @@ fn verified(directory: &Directory, submission: &Submission) -> Option<Address> {
 
 impl Relay {
     /// Something happened to kept mail.
-    fn heard(self: &Arc<Self>, event: &QueueEvent) {
+    fn heard(&self, event: &QueueEvent) {
         let id = event.submission.id;
         let (name, detail) = told(&event.what);
         match &event.what {
@@ -51,6 +53,9 @@ impl Relay {
                 warn!(event = name, %id, detail = %detail);
             }
             _ => info!(event = name, %id, detail = %detail),
+        }
+        if matches!(event.what, What::Forwarded { .. } | What::RefusedUpstream { .. }) {
+            self.upstreams_are(true);
         }
         match &event.what {
             What::Forwarded { whole: true, .. } => self.counters.forwarded.count(),
@@ -60,27 +65,44 @@ impl Relay {
         let now = self.clock.now();
         let what = Outcome { id, detail };
         self.queue.journal().append(&JournalEntry { at: now, event: name, what });
-        self.learn(lessons(id, &event.what));
+        self.learn(&lessons(id, &event.what));
     }
 
     /// Teaches the engine, and has its acts carried out without waiting here.
-    pub(crate) fn learn(self: &Arc<Self>, lessons: Vec<Lesson>) {
+    pub(crate) fn learn(&self, lessons: &[Lesson]) {
+        self.ask_engine(|engine, now| {
+            lessons.iter().flat_map(|lesson| engine.learn(lesson, now)).collect()
+        });
+    }
+
+    /// Lets the engine look at what is due.
+    pub(crate) fn tick(&self) {
+        self.ask_engine(Engine::tick);
+    }
+
+    /// A panic in the engine costs this one question: what an upstream has taken stays taken.
+    fn ask_engine(&self, ask: impl FnOnce(&mut Engine, Timestamp) -> Vec<Act>) {
         let now = self.clock.now();
-        let mut acts = Vec::new();
-        let timers_changed = {
+        let asked = catch_unwind(AssertUnwindSafe(|| {
             let mut engine = self.engine.lock();
             let before = engine.due();
-            for lesson in &lessons {
-                acts.extend(engine.learn(lesson, now));
-            }
-            engine.due() != before
+            let acts = ask(&mut engine, now);
+            (acts, engine.due() != before)
+        }));
+        let Ok((acts, timers_changed)) = asked else {
+            self.counters.unjudged.count();
+            return error!("the engine failed on a lesson or a timer");
         };
         if timers_changed {
             self.sooner.notify_one();
         }
-        if !acts.is_empty() {
-            let relay = self.clone();
-            tokio::spawn(async move { relay.act(acts).await });
+        self.act(acts);
+    }
+
+    /// The upstreams are there, or not; the engine hears of each change.
+    pub(crate) fn upstreams_are(&self, up: bool) {
+        if self.upstreams_up.swap(up, Ordering::Relaxed) != up {
+            self.learn(&[Lesson::Upstream { up }]);
         }
     }
 }
@@ -131,15 +153,23 @@ fn lessons(message: MessageId, what: &What) -> Vec<Lesson> {
     match what {
         What::Forwarded { .. } => vec![Lesson::Forwarded { message }],
         What::RefusedUpstream { recipients, .. } => {
-            recipients.iter().map(|(to, reply)| refusal(message, to, reply)).collect()
+            refusals(message, recipients.iter().map(|(to, reply)| (to, reply)))
         }
         _ => Vec::new(),
     }
 }
 
-/// An upstream has refused a recipient for good.
-pub(crate) fn refusal(message: MessageId, to: &Address, reply: &postern_mail::Reply) -> Lesson {
-    Lesson::Feedback { message, recipient: to.as_str().to_owned(), class: fate(reply) }
+/// An upstream was given a message and has refused these recipients for good.
+pub(crate) fn refusals<'a>(
+    message: MessageId,
+    refused: impl Iterator<Item = (&'a Address, &'a Reply)>,
+) -> Vec<Lesson> {
+    let feedback = refused.map(|(to, reply)| Lesson::Feedback {
+        message,
+        recipient: to.as_str().to_owned(),
+        class: fate(reply),
+    });
+    [Lesson::Forwarded { message }].into_iter().chain(feedback).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! keep or refuse. This is the whole of it; what a step does stands in the step's own module.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use postern_config::{HandoffMode, Mode};
 use postern_mail::{Content, Envelope, Pieces, Reply, Submission, Verb};
@@ -27,6 +26,9 @@ pub(crate) async fn message(
     let now = relay.clock.now();
     let id = relay.ids.next(now);
     let head = content.head();
+    if !trace::is_header_whole(head, content.size()) {
+        return turned_away(relay, visitor, replies::endless_header(id, head.len()));
+    }
     if trace::hops(head) > trace::HOPS_MAX {
         return turned_away(relay, visitor, replies::loops(id, trace::HOPS_MAX));
     }
@@ -61,8 +63,8 @@ pub(crate) async fn message(
             keep(relay, &submission, &decision, state, leaving).await
         }
         Verb::Hold => {
-            let until = decision.until.unwrap_or(now).plus(HOLD_GRACE);
-            keep(relay, &submission, &decision, KeepState::Held { until }, leaving).await
+            let state = KeepState::Held { until: decision.until.unwrap_or(now) };
+            keep(relay, &submission, &decision, state, leaving).await
         }
         Verb::Quarantine => {
             keep(relay, &submission, &decision, KeepState::Quarantined, leaving).await
@@ -74,7 +76,3 @@ pub(crate) async fn message(
     record::answered(relay, &submission, &decision, facts.as_ref(), &reply);
     reply
 }
-
-/// The engine ends a hold. Should it have forgotten (its memory was lost with the process), the
-/// queue does, this much later.
-const HOLD_GRACE: Duration = Duration::from_secs(30);

@@ -1,6 +1,8 @@
 //! The relay's parts in one place, for everybody who works with them while it runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -35,13 +37,17 @@ pub struct Relay {
     pub(crate) key: u64,
     pub(crate) verifier: Verifier,
     pub(crate) guesses: Guesses,
-    /// Handoffs that outlived their client's patience.
+    /// Handoffs that outlived their client's patience, and acts that found no room.
     pub(crate) late: TaskTracker,
     /// What the engine wants done, in its order.
     pub(crate) acts: mpsc::Sender<Vec<Act>>,
-    /// Read from judging a message until it is kept; written to carry out an act. So an act that
-    /// names a batch finds all mail of that batch in the store.
+    /// Read from judging a message until it is kept; written for a moment before an act is carried
+    /// out. So an act that names a batch finds all mail of that batch in the store.
     pub(crate) keeping: RwLock<()>,
+    /// Whether the upstreams took mail lately, as the engine was told.
+    pub(crate) upstreams_up: AtomicBool,
+    /// Where the engine's memory is saved; locked while it is.
+    pub(crate) snapshot: Mutex<PathBuf>,
     /// The engine may want its tick earlier than before.
     pub(crate) sooner: Notify,
 }

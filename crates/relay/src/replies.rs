@@ -43,6 +43,17 @@ pub(crate) fn loops(id: MessageId, hops_max: usize) -> Reply {
     Reply::new(554, 4, 6, format!("{id} has passed more than {hops_max} hosts: it loops"))
 }
 
+/// A header that is longer than what is kept in memory of a message: 256 KiB, or, while memory is
+/// short, less, and then later is better.
+pub(crate) fn endless_header(id: MessageId, seen_octets: usize) -> Reply {
+    const FULL: usize = 64 << 10;
+    let text = format!("{id} has a header of more than {seen_octets} octets");
+    if seen_octets < FULL {
+        return Reply::new(452, 3, 1, format!("{text}, and memory is short; try again later"));
+    }
+    Reply::new(554, 6, 0, text)
+}
+
 /// Nobody's mail.
 pub(crate) fn nobody(ip: IpAddr) -> Reply {
     let text = format!("{ip} belongs to no customer: ask your host to list this address");

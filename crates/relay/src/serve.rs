@@ -1,19 +1,20 @@
 //! Putting the parts together, and ending them in order.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use postern_config::Purpose;
+use postern_config::{Config, Purpose};
 use postern_mail::{Clock, IdSource, SystemClock};
 use postern_queue::{Handoff, Queue};
 use postern_scoring::Engine;
 use postern_smtp::Server;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, RwLock, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -45,12 +46,11 @@ pub struct Running {
     /// Its front end.
     pub(crate) server: Server<FrontDoor>,
     front: JoinHandle<()>,
-    /// Stops the front end.
-    no_more_sessions: CancellationToken,
-    /// Stops what works behind it.
-    no_more_work: CancellationToken,
-    behind: TaskTracker,
-    snapshot: PathBuf,
+    /// Admin socket, timers, snapshots, queue: none of them ends by itself.
+    behind: JoinSet<()>,
+    acting: JoinHandle<()>,
+    /// One each, in the order in which they are stopped.
+    stops: [CancellationToken; 3],
 }
 
 impl Running {
@@ -85,26 +85,24 @@ impl Running {
             acts,
             keeping: RwLock::new(()),
             sooner: Notify::new(),
+            upstreams_up: true.into(),
+            snapshot: Mutex::new(snapshot),
         });
         let server = Server::bind(smtp, Arc::new(FrontDoor(relay.clone())))?;
         let admin = admin::bind(&socket)?;
 
         let no_more_sessions = CancellationToken::new();
         let no_more_work = CancellationToken::new();
-        let behind = TaskTracker::new();
-        behind.spawn(admin::run(admin, relay.clone(), no_more_work.clone()));
-        behind.spawn(acts::carry_out(relay.clone(), wanted, no_more_work.clone()));
-        behind.spawn(acts::tick(relay.clone(), no_more_work.clone()));
-        behind.spawn(snapshot::save_now_and_then(
-            relay.clone(),
-            snapshot.clone(),
-            no_more_work.clone(),
-        ));
+        let no_more_acts = CancellationToken::new();
         let notices = Arc::new(FromQueue(Arc::downgrade(&relay)));
         let (queue, handoff) = (relay.queue.clone(), relay.handoff.clone());
         let stop = no_more_work.clone();
+        let mut behind = JoinSet::new();
+        behind.spawn(admin::run(admin, relay.clone(), stop.clone()));
+        behind.spawn(acts::tick(relay.clone(), stop.clone()));
+        behind.spawn(snapshot::save_now_and_then(relay.clone(), stop.clone()));
         behind.spawn(async move { queue.run(handoff, notices, stop).await });
-        behind.close();
+        let acting = tokio::spawn(acts::carry_out(relay.clone(), wanted, no_more_acts.clone()));
         let front = tokio::spawn({
             let (server, stop) = (server.clone(), no_more_sessions.clone());
             async move { server.run(stop, drain).await }
@@ -119,44 +117,63 @@ impl Running {
         for address in server.addresses() {
             info!(event = "listening", %address);
         }
-        Ok(Self { relay, server, front, no_more_sessions, no_more_work, behind, snapshot })
+        let stops = [no_more_sessions, no_more_work, no_more_acts];
+        Ok(Self { relay, server, front, behind, acting, stops })
     }
 
     /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
-    async fn until_signalled(self, config: &Path) -> anyhow::Result<()> {
+    async fn until_signalled(mut self, config: &Path) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         // Says nothing where no service manager waits for it.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        loop {
+        let broken = loop {
             tokio::select! {
                 biased;
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break None,
+                _ = interrupt.recv() => break None,
                 _ = hangup.recv() => self.reload(config),
+                ended = self.behind.join_next() => break Some(ended),
+                ended = &mut self.acting => break Some(Some(ended)),
             }
-        }
+        };
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         info!(event = "stopping", "no new sessions; running ones end");
         self.stop().await;
-        Ok(())
+        match broken {
+            // The service manager starts it again; half a relay would go on for ever.
+            Some(ended) => bail!("a part of the relay has ended by itself: {ended:?}"),
+            None => Ok(()),
+        }
     }
 
-    /// No new sessions, running ones end, then queue and engine are put down safely.
-    pub async fn stop(self) {
-        self.no_more_sessions.cancel();
+    /// No new sessions, running ones end, then the queue, what the engine still wants done, and
+    /// last the engine's memory.
+    pub async fn stop(mut self) {
+        let [no_more_sessions, no_more_work, no_more_acts] = &self.stops;
+        let deadline = Instant::now() + self.relay.live.load().config.drain;
+        no_more_sessions.cancel();
         if let Err(error) = self.front.await {
             error!(%error, "the front end ended badly");
         }
         self.relay.late.close();
-        let drain = self.relay.live.load().config.drain;
-        if tokio::time::timeout(drain, self.relay.late.wait()).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.relay.late.wait()).await.is_err() {
             warn!("handoffs still running are given up: they are tried again after the next start");
         }
-        self.no_more_work.cancel();
-        self.behind.wait().await;
-        snapshot::save(&self.relay, &self.snapshot);
+        no_more_work.cancel();
+        while let Some(ended) = self.behind.join_next().await {
+            if let Err(error) = ended {
+                error!(%error, "a part of the relay ended badly");
+            }
+        }
+        no_more_acts.cancel();
+        if !self.acting.is_finished()
+            && let Err(error) = self.acting.await
+        {
+            error!(%error, "the engine's acts ended badly");
+        }
+        snapshot::save(&self.relay);
         info!(event = "stopped");
     }
 
@@ -178,10 +195,26 @@ impl Running {
             return error!(event = "not-reloaded", %error, "the last good one stays");
         }
         relay.queue.reload(live.config.queue.clone());
+        let later = only_after_restart(&relay.live.load().config, &live.config);
+        if !later.is_empty() {
+            warn!(event = "restart-needed", keys = ?later, "changed, but in force after a restart");
+        }
         let scoring = Arc::new(live.config.scoring.clone());
         relay.engine.lock().reload(scoring, live.directory.clone());
         let version = live.config.version.clone();
         relay.live.store(Arc::new(live));
         info!(event = "reloaded", config = %version);
     }
+}
+
+/// Changed keys that a reload does not reach.
+fn only_after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let changed = [
+        ("data_dir", old.data_dir != new.data_dir),
+        ("drain", old.drain != new.drain),
+        ("[admin]", old.admin != new.admin),
+        ("[log]", old.log != new.log),
+        ("[journal]", old.queue.journal_max_age != new.queue.journal_max_age),
+    ];
+    changed.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect()
 }

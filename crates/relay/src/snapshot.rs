@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,29 +41,31 @@ pub(crate) fn restore(engine: &mut Engine, path: &Path) {
     }
 }
 
-/// Saves now; a failure is logged and costs memory of the past only.
-pub(crate) fn save(relay: &Relay, path: &Path) {
+/// Saves now; a failure is logged and costs memory of the past only. It waits on the disk.
+pub(crate) fn save(relay: &Relay) {
+    let path = relay.snapshot.lock();
     let bytes = relay.engine.lock().snapshot();
-    if let Err(error) = replace(path, &bytes) {
+    if let Err(error) = replace(&path, &bytes) {
         error!(path = %path.display(), %error, "the engine's memory could not be saved");
     }
 }
 
+/// The same from a task: what a person decided must outlive a crash.
+pub(crate) async fn save_now(relay: &Arc<Relay>) {
+    let relay = relay.clone();
+    // A panic in there has been logged by the runtime.
+    let _ = tokio::task::spawn_blocking(move || save(&relay)).await;
+}
+
 /// Saves every few minutes until `shutdown`.
-pub(crate) async fn save_now_and_then(
-    relay: Arc<Relay>,
-    path: PathBuf,
-    shutdown: CancellationToken,
-) {
+pub(crate) async fn save_now_and_then(relay: Arc<Relay>, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        let (relay, path) = (relay.clone(), path.clone());
-        // It waits on the disk; a panic in there has been logged by the runtime.
-        let _ = tokio::task::spawn_blocking(move || save(&relay, &path)).await;
+        save_now(&relay).await;
     }
 }
 

@@ -48,6 +48,14 @@ fn plain_name(helo: &str) -> &str {
     if !helo.is_empty() && helo.len() <= 255 && helo.chars().all(plain) { helo } else { "unknown" }
 }
 
+/// Whether the header lies in `head` to its end: else fields that must not leave, and loops, could
+/// hide behind what is looked at.
+pub(crate) fn is_header_whole(head: &[u8], size: u64) -> bool {
+    head.len() as u64 == size
+        || head.starts_with(b"\r\n")
+        || memchr::memmem::find(head, b"\r\n\r\n").is_some()
+}
+
 /// How many `Received` fields the header has.
 pub(crate) fn hops(head: &[u8]) -> usize {
     let name = b"received:";

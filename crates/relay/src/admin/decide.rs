@@ -24,7 +24,8 @@ pub(super) async fn release(
     let (selector, act) = asked(&relay, caller, &body, &[Kept::Held, Kept::Quarantined])?;
     let ids = relay.queue.release(&selector, &act).await?;
     if !act.dry_run {
-        relay.learn(ids.iter().map(|id| Lesson::Released { message: *id }).collect());
+        let released = ids.iter().map(|id| Lesson::Released { message: *id });
+        relay.learn(&released.collect::<Vec<_>>());
         info!(event = "released", by = %act.by, messages = ids.len(), reason = %act.reason);
     }
     Ok(Json(done(&selector, &ids, act.dry_run)))

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::{Answer, Caller, Refused, missing, read, reason, rows};
 use crate::relay::Relay;
+use crate::snapshot;
 
 pub(super) async fn suspensions(State(relay): State<Arc<Relay>>) -> Json<Vec<SuspensionRow>> {
     Json(relay.engine.lock().suspensions().iter().map(rows::suspension).collect())
@@ -33,7 +34,8 @@ pub(super) async fn suspend(
         origin: target.origin.clone(),
         reason: format!("{}: {}", target.by, target.reason),
     };
-    relay.learn(vec![lesson]);
+    relay.learn(&[lesson]);
+    snapshot::save_now(&relay).await;
     Ok(Json(of_customer(&relay, &target.customer).iter().map(rows::suspension).collect()))
 }
 
@@ -55,7 +57,8 @@ pub(super) async fn resume(
         return Err(missing(format!("{target} is not suspended")));
     }
     target.record(&relay, "resume").await?;
-    relay.learn(lessons);
+    relay.learn(&lessons);
+    snapshot::save_now(&relay).await;
     Ok(Json(of_customer(&relay, &target.customer).iter().map(rows::suspension).collect()))
 }
 
