@@ -32,6 +32,8 @@ pub struct Status {
     pub unjudged: u64,
     /// Failed logins since the start.
     pub auth_failed: u64,
+    /// Messages since the start by what was decided; in observe mode, what would have been done.
+    pub decided: Decided,
     /// Messages that wait to be handed on, now.
     pub queued: u64,
     /// Messages that are slowed down, now.
@@ -48,6 +50,21 @@ pub struct Status {
     pub suspended: u64,
     /// The upstreams.
     pub upstreams: Vec<ServerRow>,
+}
+
+/// Messages by decision, since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Decided {
+    /// Slowed down.
+    pub pace: u64,
+    /// Held back for some minutes.
+    pub hold: u64,
+    /// Kept until a person decides.
+    pub quarantine: u64,
+    /// Answered 5xx by policy.
+    pub refuse: u64,
+    /// Answered 4xx by policy.
+    pub defer: u64,
 }
 
 /// One upstream.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use postern_mail::Reply;
+use postern_mail::{Reply, Verb};
 
 /// Message counts since start. What waits now is counted by the queue.
 #[derive(Debug, Default)]
@@ -21,6 +21,24 @@ pub struct Counters {
     pub unjudged: Counter,
     /// Failed AUTH.
     pub auth_failed: Counter,
+    /// What was decided; in observe mode, what would have been done.
+    pub decided: Decided,
+}
+
+/// Decisions by verb, in the order of [`Verb`].
+#[derive(Debug, Default)]
+pub struct Decided([Counter; 6]);
+
+impl Decided {
+    /// Counts a decision.
+    pub(crate) fn count(&self, verb: Verb) {
+        self.0[verb as usize].count();
+    }
+
+    /// How many of this verb.
+    pub fn value(&self, verb: Verb) -> u64 {
+        self.0[verb as usize].value()
+    }
 }
 
 /// A number that only grows.

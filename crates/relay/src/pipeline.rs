@@ -46,6 +46,8 @@ pub(crate) async fn message(
     };
     let Judged { decision, facts, keeping } = judge(relay, &live, &submission, head, forged).await;
 
+    relay.counters.decided.count(decision.verb);
+
     let top = trace::received(&submission, &live.config.hostname, visitor.is_authenticated());
     let leaving: Arc<dyn Content> = Arc::new(Pieces::new(top, content, &cut));
     let step = match live.config.mode {

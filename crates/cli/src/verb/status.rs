@@ -21,9 +21,9 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Trouble>
 }
 
 fn people(status: &postern_api::Status) -> String {
-    let watching = match status.mode.as_str() {
-        "observe" => " (everything is forwarded)",
-        _ => "",
+    let (watching, decided) = match status.mode.as_str() {
+        "observe" => (" (everything is forwarded)", "would have been"),
+        _ => ("", "decided"),
     };
     let standby = if status.standby {
         "another relay runs on the same data_dir and still holds the queue; end it, and this one takes over\n"
@@ -42,6 +42,10 @@ fn people(status: &postern_api::Status) -> String {
         ("", "bounced", status.bounced),
         ("", "not judged", status.unjudged),
         ("", "failed logins", status.auth_failed),
+        (decided, "slowed down", status.decided.pace),
+        ("", "held", status.decided.hold),
+        ("", "quarantined", status.decided.quarantine),
+        ("", "refused", status.decided.refuse + status.decided.defer),
         ("now", "queued", status.queued),
         ("", "slowed down", status.paced),
         ("", "held", status.held),

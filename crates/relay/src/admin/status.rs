@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Json;
-use postern_api::{ServerRow, Status};
+use postern_api::{Decided, ServerRow, Status};
 use postern_config::Mode;
+use postern_mail::Verb;
 use postern_queue::ServerHealth;
 
 use crate::relay::Relay;
@@ -36,6 +37,13 @@ pub(super) async fn status(State(relay): State<Arc<Relay>>) -> Json<Status> {
         bounced: counters.bounced.value(),
         unjudged: counters.unjudged.value(),
         auth_failed: counters.auth_failed.value(),
+        decided: Decided {
+            pace: counters.decided.value(Verb::Pace),
+            hold: counters.decided.value(Verb::Hold),
+            quarantine: counters.decided.value(Verb::Quarantine),
+            refuse: counters.decided.value(Verb::Refuse),
+            defer: counters.decided.value(Verb::Defer),
+        },
         queued: waiting.queued,
         paced: waiting.paced,
         held: waiting.held,
