@@ -8,8 +8,8 @@ mod row;
 
 pub use request::{Act, Kept, Selector, Target};
 pub use row::{
-    AuditRow, CaseRow, CustomerView, Done, Failure, MessageRow, MessageView, RecipientRow, Rule,
-    ServerRow, StateCount, Status, SuspensionRow,
+    AuditRow, CaseRow, CustomerView, Decided, Done, Failure, MessageRow, MessageView, RecipientRow,
+    Rule, ServerRow, StateCount, Status, SuspensionRow,
 };
 
 /// Paths of the endpoints.
