@@ -174,7 +174,7 @@ impl Engine {
         let sums = mail.origin_sums;
         let now = mail.now;
         let settings = std::sync::Arc::clone(&self.settings);
-        let doubtful = settings.ladder.family_points.hundredths();
+        let doubtful = settings.ladder.hold_points.hundredths();
         let stream = self.stream(mail);
         let peak = stream.peak_hour.saturating_mul(2);
         let hour = tier.recipients_hour.max(peak);
