@@ -132,9 +132,16 @@ impl Segments {
                 }
             }
         }
-        let bytes = needed.max(self.bytes);
+        let bytes = needed.max(self.bytes_for_room()?);
         let (number, file) = self.create(bytes)?;
         Ok(self.begin(number, bytes, file))
+    }
+
+    /// The usual size, or a quarter of what may still be used where that is less: on a small disk
+    /// one segment must not take the room of all others.
+    fn bytes_for_room(&self) -> io::Result<u64> {
+        let quarter = self.disk.room()?.saturating_sub(self.headroom_bytes) / 4;
+        Ok(self.bytes.min(quarter.max(SEGMENT_BYTES_MIN)))
     }
 
     fn has_room_for_spares(&self) -> io::Result<bool> {
@@ -303,5 +310,7 @@ impl Segments {
     }
 }
 
+/// Smaller ones would cost more in making than they save.
+const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 /// Unused files kept for the next need; they save writing zeros.
 const SPARES_MAX: usize = 2;
