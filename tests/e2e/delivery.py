@@ -3,9 +3,10 @@ import base64
 import hashlib
 import os
 import smtplib
+import socket
 import ssl
 
-from house import CUSTOMERS, HEADER_PEER, NEIGHBOUR, NOBODY, SHOP, XCLIENT_PEER, case, check, equal, mail, no_verify, original, wait
+from house import CUSTOMERS, HEADER_PEER, NEIGHBOUR, NOBODY, SHOP, XCLIENT_PEER, Client, case, check, equal, free_port, mail, no_verify, original, wait
 
 HEAD = b"From: info@shop.example\r\nTo: someone@dest.example\r\nSubject: octets\r\n\r\n"
 
@@ -154,7 +155,6 @@ def identity(house):
 def ipv6(house):
     """an IPv6 listener serves a customer of an IPv6 network"""
     sink = house.sink()
-    from house import Client, free_port
     port = free_port("::1")
     relay = house.relay(sink, start=False, bottom='\n[[listener]]\naddress = "[::1]:%d"\n' % port)
     relay.customers([{**CUSTOMERS[0], "networks": ["::1/128", "127.0.0.1/32"]}])
@@ -162,6 +162,37 @@ def ipv6(house):
     with Client("::1", port) as client:
         client.message(mail("six"))
     sink.wait(1)
+
+
+@case("delivery.proxy", seconds=30)
+def proxy(house):
+    """the PROXY protocol counts from the balancer only: a stranger's line makes nobody a customer"""
+    balancer, port = "127.0.0.5", free_port()
+    relay, sink = house.pair(bottom='\n[[listener]]\naddress = "127.0.0.1:%d"\nproxy = true\nproxy_from = ["%s/32"]\n' % (port, balancer))
+    said = b"PROXY TCP4 %s 127.0.0.1 40000 25\r\n"
+
+    def served(source, claimed):
+        try:
+            with socket.create_connection(("127.0.0.1", port), 10, (source, 0)) as s:
+                s.sendall(said % claimed.encode())
+                stream = s.makefile("rb")
+                if not stream.readline().startswith(b"220"):
+                    return False
+                s.sendall(b"EHLO x\r\nMAIL FROM:<info@shop.example>\r\nRCPT TO:<a@dest.example>\r\nDATA\r\n")
+                for line in stream:
+                    if line.startswith(b"354"):
+                        s.sendall(mail("by proxy") + b".\r\n")
+                        return stream.readline().startswith(b"250")
+                    if line[:1] in b"45":
+                        return False
+        except OSError:
+            pass
+        return False
+    check(served(balancer, SHOP), "the balancer's client was not served")
+    sink.wait(1)
+    for source, claimed in ((NOBODY, SHOP), (NOBODY, XCLIENT_PEER), (SHOP, NEIGHBOUR), (balancer, NOBODY)):
+        check(not served(source, claimed), "%s was served as %s" % (source, claimed))
+    equal(len(sink.messages), 1, "messages at the upstream")
 
 
 @case("delivery.starttls-injection", seconds=30)

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from house import Fail, Skip, case, check, equal, mail, need, need_root, original, wait
+from house import NEIGHBOUR, SHOP, Fail, Skip, case, check, equal, mail, need, need_root, original, wait
 
 
 class Load:
@@ -279,3 +279,32 @@ def reload(house):
         wait("a log line about the broken file", lambda: "limts" in relay.log.read_text(), 10)
         check(limit(), "a broken file changed the limits")
     sink.wait(1)
+
+
+@case("durable.suspension", seconds=60)
+def suspension(house):
+    """what a person was told is done stays done over kill -9: suspend, resume"""
+    relay, sink = house.pair(mode="enforce")
+
+    def code(source):
+        with relay.client(source) as client:
+            sender = "info@%s.example" % ("shop" if source == SHOP else "neighbour")
+            reply = client.say("MAIL FROM:<%s>" % sender)
+            if reply[0] == 250:
+                client.say("RCPT TO:<someone@dest.example>", 250)
+                reply = client.data(mail("am I suspended", sender=sender), expect=None)
+            return reply[0]
+
+    def restart():
+        relay.kill()
+        relay.start()
+    relay.run("suspend", "shop", "--reason", "ticket 1")
+    restart()
+    equal(code(SHOP), 550, "a suspended customer after kill -9")
+    equal(code(NEIGHBOUR), 250, "another customer")
+    relay.run("resume", "shop", "--reason", "ticket 1 is done")
+    restart()
+    equal(code(SHOP), 250, "a resumed customer after kill -9")
+    relay.run("suspend", "shop", "--origin", "ip:127.0.0.1", "--reason", "ticket 2")
+    restart()
+    equal(code(SHOP), 550, "a suspended address after kill -9")
