@@ -6,6 +6,10 @@ X-PHP-Originating-Script with the full path on top, where Postern reads it: the 
 (mail.add_x_header), in the folder in which PHP runs the script. Waits for Postern's answer: exit code 0 only after a 250,
 75 (try again) when it cannot be reached, 69 when the message was refused.
 
+It runs as the site's user, so a site that is broken into can do what it does: name any login by XCLIENT. Where several
+customers share the node, start it as a user of its own (sudo with a rule for this command only, which passes the caller in
+SUDO_USER) and let only that user reach Postern: see deploy/README.md.
+
 Options as PHP gives them: -t (recipients from the header), -i, -f SENDER, addresses.
 """
 import email.parser
@@ -17,6 +21,7 @@ import smtplib
 import sys
 
 SETTINGS = "/etc/postern/relay"  # one line: host:port
+OWN_UID = None  # uid of the user that sudo starts it as, where it does
 
 
 def options(words):
@@ -61,7 +66,7 @@ def main():
         values = [str(v) for name in ("to", "cc", "bcc") for v in parsed.get_all(name, [])]
         recipients += [address for _, address in email.utils.getaddresses(values) if address]
     message = b"X-PHP-Originating-Script: %s\r\n%s\r\n\r\n%s" % (script(parsed), without(head, b"bcc").strip(b"\r\n"), body)
-    user = pwd.getpwuid(os.getuid()).pw_name
+    user = os.environ.get("SUDO_USER") if os.getuid() == OWN_UID else pwd.getpwuid(os.getuid()).pw_name
 
     try:
         with open(SETTINGS) as f:
