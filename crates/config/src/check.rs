@@ -109,13 +109,15 @@ fn pem_files(config: &Config) -> Vec<Problem> {
         files.push((tls.key.as_path(), "[tls] key", "PRIVATE KEY"));
         files.extend(tls.client_ca.as_deref().map(|ca| (ca, "[tls] client_ca", "CERTIFICATE")));
     }
+    let of_listeners = config.smtp.listeners.iter().filter_map(|l| l.client_ca.as_deref());
+    files.extend(of_listeners.map(|ca| (ca, "a listener's client_ca", "CERTIFICATE")));
     let of_pools = config.pools.iter().filter_map(|pool| pool.ca.as_deref());
     files.extend(of_pools.map(|ca| (ca, "a pool's ca", "CERTIFICATE")));
     let mut problems: Vec<_> =
         files.into_iter().filter_map(|(file, key, kind)| pem_file(file, key, kind)).collect();
     // Each file is what it is named; whether they fit together only the front end knows.
-    if let (Some(tls), true) = (&config.smtp.tls, problems.is_empty())
-        && let Err(BindError::Tls { path, problem }) = tls.check()
+    if problems.is_empty()
+        && let Err(BindError::Tls { path, problem }) = config.smtp.check_tls()
     {
         problems.push(Problem::file(&path, problem, ""));
     }

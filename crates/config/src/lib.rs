@@ -21,4 +21,4 @@ pub use config::{
 pub use directory::load_directory;
 pub use errors::{Errors, Problem};
 pub use load::{Purpose, load};
-pub use passwords::{Passwords, load_passwords};
+pub use passwords::{Passwords, ScramVerifier, load_passwords};

@@ -1,6 +1,8 @@
 //! The password file: one `login:hash` a line. Checking a password is the relay's work.
 
-use std::collections::HashMap;
+mod scram;
+
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -9,28 +11,59 @@ use postern_mail::Directory;
 use crate::errors::{Errors, Problem};
 use crate::load::read_text;
 
+use self::scram::SCRAM;
+pub use self::scram::ScramVerifier;
+
 /// Stored hashes by login.
 #[derive(Clone, Default)]
 pub struct Passwords {
     /// With the line where each stands.
     hashes: HashMap<Box<str>, (Box<str>, usize)>,
+    /// Of each form and cost the hash that stands first.
+    samples: Vec<Box<str>>,
+    /// How many are SCRAM verifiers.
+    verifiers: usize,
 }
 
 impl Passwords {
-    /// The hash of a login, as an `$argon2id$…` or `$2b$…` text.
+    /// The hash of a login, as an `$argon2id$…`, `$2b$…` or `SCRAM-SHA-256$…` text.
     pub fn hash(&self, login: &str) -> Option<&str> {
         self.hashes.get(login).map(|(hash, _)| &**hash)
     }
 
-    /// Some login's hash, the same one each time: what a login that does not exist is checked
-    /// against, so that it costs the same time.
-    pub fn sample(&self) -> Option<&str> {
-        self.hashes.iter().min_by_key(|(_, (_, line))| line).map(|(_, (hash, _))| &**hash)
+    /// Some login's hash: what a login that does not exist is checked against, so that it costs the
+    /// time of one that does. The same `pick` gets the same form.
+    pub fn sample(&self, pick: u64) -> Option<&str> {
+        picked(self.samples.iter().map(|hash| &**hash), pick)
+    }
+
+    /// The same among SCRAM verifiers, for what a client is told before it proves anything.
+    pub fn scram_sample(&self, pick: u64) -> Option<ScramVerifier> {
+        let samples = self.samples.iter().map(|hash| &**hash);
+        let of_scram = samples.filter(|hash| hash.starts_with(SCRAM));
+        picked(of_scram, pick).and_then(ScramVerifier::parse)
+    }
+
+    /// Whether SCRAM can be offered. A client picks the mechanism before it names its login, and
+    /// one that picks SCRAM does not go on to PLAIN: so only where it works for every login.
+    pub fn offers_scram(&self) -> bool {
+        self.verifiers > 0 && self.verifiers == self.count()
     }
 
     /// How many logins have one.
     pub fn count(&self) -> usize {
         self.hashes.len()
+    }
+
+    /// Fills `samples` and `verifiers`.
+    fn survey(&mut self) {
+        let mut lines: Vec<_> = self.hashes.values().collect();
+        lines.sort_unstable_by_key(|(_, line)| line);
+        let mut forms = HashSet::new();
+        let firsts = lines.iter().filter(|(hash, _)| forms.insert(form(hash)));
+        let samples = firsts.map(|(hash, _)| hash.clone()).collect();
+        self.verifiers = lines.iter().filter(|(hash, _)| hash.starts_with(SCRAM)).count();
+        self.samples = samples;
     }
 
     /// Logins that no customer owns: nobody could use them.
@@ -65,15 +98,13 @@ pub fn load_passwords(path: &Path) -> Result<Passwords, Errors> {
         }
         let mut wrong =
             |what: String, remedy| problems.push(Problem::line(path, number, what, remedy));
-        // No hash has a colon; a login may.
-        let Some((login, hash)) = line.rsplit_once(':').filter(|(login, _)| !login.is_empty())
-        else {
+        let Some((login, hash)) = split(line) else {
             wrong("this is not login:hash".to_owned(), "write the login, a colon, the hash");
             continue;
         };
         if !is_hash(hash) {
-            let remedy =
-                "store an argon2id ($argon2id$…) or bcrypt ($2b$…) hash, never the password";
+            let remedy = "store an argon2id ($argon2id$…) or bcrypt ($2b$…) hash or a SCRAM-SHA-256$… \
+                 verifier, never the password";
             wrong(format!("the hash of {login:?} is of no known kind"), remedy);
         } else if let Some((_, first)) =
             passwords.hashes.insert(login.into(), (hash.into(), number))
@@ -82,11 +113,43 @@ pub fn load_passwords(path: &Path) -> Result<Passwords, Errors> {
         }
     }
     Errors::none_in(problems)?;
+    passwords.survey();
     Ok(passwords)
 }
 
-/// Whether it has the form of an argon2id or bcrypt hash, and all its parts.
+/// Login and hash. A login may have colons; of the hashes only SCRAM's have.
+fn split(line: &str) -> Option<(&str, &str)> {
+    let scram = line.rfind(&[":", SCRAM].concat()).and_then(|at| line.split_at_checked(at));
+    let parts = scram.map(|(login, rest)| (login, rest.strip_prefix(':').unwrap_or(rest)));
+    parts.or_else(|| line.rsplit_once(':')).filter(|(login, _)| !login.is_empty())
+}
+
+fn picked<'h>(all: impl Iterator<Item = &'h str> + Clone, pick: u64) -> Option<&'h str> {
+    let count = all.clone().count() as u64;
+    let at = pick.checked_rem(count)?;
+    all.clone().nth(usize::try_from(at).ok()?)
+}
+
+/// What a hash's check costs, as its text says it. Of SCRAM also the salt's length, which is seen.
+fn form(hash: &str) -> (&str, usize) {
+    match hash.strip_prefix(SCRAM) {
+        Some(rest) => {
+            let (iterations, rest) = rest.split_once(':').unwrap_or((rest, ""));
+            (iterations, rest.find('$').unwrap_or_default())
+        }
+        // Without salt and sum, which are the last two of argon2id; bcrypt has them as one.
+        None if hash.starts_with("$argon2id") => {
+            (hash.rsplitn(3, '$').last().unwrap_or_default(), 0)
+        }
+        None => (hash.rsplit_once('$').map_or(hash, |(costs, _)| costs), 0),
+    }
+}
+
+/// Whether it has the form of a hash that we can check, and all its parts.
 fn is_hash(hash: &str) -> bool {
+    if hash.starts_with(SCRAM) {
+        return ScramVerifier::parse(hash).is_some();
+    }
     let parts: Vec<_> = hash.split('$').collect();
     let base64 = |text: &&str| {
         text.len() >= 8 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/.".contains(&b))
@@ -123,6 +186,22 @@ mod tests {
         assert_eq!(passwords.hash("x:y"), Some(ARGON2));
         assert_eq!(passwords.hash("x"), None);
         assert!(!format!("{passwords:?}").contains("$2b$"));
+    }
+
+    #[test]
+    fn scram_is_offered_where_all_can_use_it() {
+        let verifier = format!("{SCRAM}4096:c29tZXNhbHRzYWx0${0}:{0}", "A".repeat(43) + "=");
+        let passwords = load(&format!("a:b:{verifier}\nc@d.example:{verifier}\n")).unwrap();
+        assert!(passwords.offers_scram());
+        assert_eq!(passwords.hash("a:b"), Some(&*verifier));
+        assert_eq!(passwords.scram_sample(7).map(|sample| sample.iterations), Some(4096));
+
+        let mixed = load(&format!("a:{verifier}\nb:{BCRYPT}\nc:{ARGON2}\nd:{BCRYPT}\n")).unwrap();
+        assert!(!mixed.offers_scram() && !Passwords::default().offers_scram());
+        let samples: Vec<_> = (0..4).map(|pick| mixed.sample(pick)).collect();
+        assert_eq!(samples, [Some(&*verifier), Some(BCRYPT), Some(ARGON2), Some(&*verifier)]);
+        assert_eq!(Passwords::default().sample(7), None);
+        assert!(load(&format!("a:{SCRAM}4096:AAAA$BBBB:CCCC\n")).is_err());
     }
 
     #[test]

@@ -3,17 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use postern_config::Mode;
+use postern_config::{Mode, ScramVerifier};
 use postern_mail::{Client, Content, Envelope, Method, Recipient, Reply, Verb};
-use postern_smtp::{Connection, Gate, Secured, Xclient};
+use postern_smtp::{Connection, Gate, Proof, Salt, Secured, Xclient};
 use tracing::info;
 
 use crate::identify::{self, Evidence};
+use crate::live::Live;
 use crate::passwords::Verdict;
 use crate::pipeline;
 use crate::record::turned_away;
 use crate::relay::Relay;
-use crate::replies;
+use crate::{replies, scram};
 
 /// The relay, at its front door.
 pub(crate) struct FrontDoor(pub(crate) Arc<Relay>);
@@ -57,23 +58,38 @@ impl Gate for FrontDoor {
     async fn auth(&self, visitor: &mut Visitor, login: &str, password: &str) -> Result<(), Reply> {
         let relay = &self.0;
         let live = relay.live.load_full();
-        // A password for a login that the directory no longer has opens nothing.
-        let owner = live.directory.by_login(login);
-        let stored = live.passwords.hash(login).filter(|_| owner.is_some());
-        let sample = live.passwords.sample();
+        let stored = stored(&live, login);
+        let sample = live.passwords.sample(scram::pick(relay.key, login));
         match relay.verifier.verify(login, password, stored, sample, relay.clock.now()).await {
             Verdict::Right => {
                 visitor.login = Some(login.to_owned());
                 Ok(())
             }
-            Verdict::Wrong => {
-                relay.counters.auth_failed.count();
-                relay.guesses.failed(login, visitor.client_ip(), relay.clock.now());
-                info!(event = "auth-failed", client = %visitor.client_ip(), login = ?login);
-                Err(replies::wrong_password())
-            }
+            Verdict::Wrong => Err(failed(relay, visitor, login)),
             Verdict::Busy => Err(replies::cannot_check()),
         }
+    }
+
+    fn offers_scram(&self) -> bool {
+        self.0.live.load().passwords.offers_scram()
+    }
+
+    fn salt(&self, _: &mut Visitor, login: &str) -> Result<Salt, Reply> {
+        let live = self.0.live.load_full();
+        let verifier = stored(&live, login).and_then(ScramVerifier::parse);
+        let salt = scram::salt(self.0.key, login, verifier.as_ref(), &live.passwords);
+        salt.ok_or_else(replies::cannot_check)
+    }
+
+    fn prove(&self, visitor: &mut Visitor, proof: &Proof) -> Result<[u8; 32], Reply> {
+        let live = self.0.live.load_full();
+        let verifier = stored(&live, &proof.login).and_then(ScramVerifier::parse);
+        let ours = scram::prove(self.0.key, proof, verifier.as_ref());
+        ours.ok_or_else(|| failed(&self.0, visitor, &proof.login))
+    }
+
+    fn known(&self, visitor: &mut Visitor, login: &str) {
+        visitor.login = Some(login.to_owned());
     }
 
     fn xclient(&self, visitor: &mut Visitor, attributes: &Xclient) -> Result<(), Reply> {
@@ -138,6 +154,20 @@ impl Gate for FrontDoor {
     ) -> Reply {
         pipeline::message(&self.0, visitor, envelope, content).await
     }
+}
+
+/// The stored password. One of a login that the directory no longer has opens nothing.
+fn stored<'l>(live: &'l Live, login: &str) -> Option<&'l str> {
+    let owner = live.directory.by_login(login);
+    live.passwords.hash(login).filter(|_| owner.is_some())
+}
+
+/// A login failed, in words that do not say why.
+fn failed(relay: &Relay, visitor: &Visitor, login: &str) -> Reply {
+    relay.counters.auth_failed.count();
+    relay.guesses.failed(login, visitor.client_ip(), relay.clock.now());
+    info!(event = "auth-failed", client = %visitor.client_ip(), login = ?login);
+    replies::wrong_password()
 }
 
 impl Visitor {

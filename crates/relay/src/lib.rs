@@ -21,6 +21,7 @@ mod relay;
 pub mod replay;
 mod replies;
 pub mod score;
+mod scram;
 mod serve;
 mod snapshot;
 mod telemetry;

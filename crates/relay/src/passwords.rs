@@ -10,8 +10,11 @@ use std::time::Duration;
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use aws_lc_rs::hmac;
 use parking_lot::Mutex;
+use postern_config::ScramVerifier;
 use postern_mail::Timestamp;
 use tokio::sync::Semaphore;
+
+use crate::scram;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub(crate) enum Verdict {
     Busy,
 }
 
-/// Checks passwords against `$argon2id$…` and `$2b$…` hashes.
+/// Checks passwords against `$argon2id$…` and `$2b$…` hashes and `SCRAM-SHA-256$…` verifiers.
 pub(crate) struct Verifier {
     key: hmac::Key,
     /// What was right lately: keyed hash of login, password and stored hash, and until when.
@@ -100,6 +103,9 @@ fn is_match(password: &str, stored: &str) -> bool {
     if stored.starts_with("$2") {
         return bcrypt::verify(password, stored).unwrap_or(false);
     }
+    if let Some(verifier) = ScramVerifier::parse(stored) {
+        return scram::is_match(password, &verifier);
+    }
     PasswordHash::new(stored)
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
@@ -107,6 +113,8 @@ fn is_match(password: &str, stored: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PENCIL: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
     #[tokio::test]
     async fn right_wrong_and_nobody() {
@@ -119,6 +127,8 @@ mod tests {
             ("Secret", Some(bcrypt.as_str()), Verdict::Wrong),
             ("", Some(bcrypt.as_str()), Verdict::Wrong),
             ("secret", Some("$argon2id$broken"), Verdict::Wrong),
+            ("pencil", Some(PENCIL), Verdict::Right),
+            ("secret", Some(PENCIL), Verdict::Wrong),
             ("secret", None, Verdict::Wrong),
         ];
         for (password, hash, expect) in rows {

@@ -9,6 +9,7 @@ mod closing;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,6 +33,8 @@ use crate::{Connection, Gate};
 pub(crate) struct Setup<G> {
     pub(crate) shared: Arc<Shared<G>>,
     pub(crate) live: Arc<Live>,
+    /// Of the listener.
+    pub(crate) client_ca: Option<PathBuf>,
     pub(crate) link: Link,
     pub(crate) connection: Connection,
     pub(crate) stop: Stop,
@@ -41,6 +44,7 @@ pub(crate) struct Setup<G> {
 pub(crate) struct Driver<G: Gate, P> {
     shared: Arc<Shared<G>>,
     live: Arc<Live>,
+    client_ca: Option<PathBuf>,
     connection: Connection,
     stream: Stream<P>,
     machine: Session,
@@ -73,13 +77,14 @@ enum Wait {
 
 impl<G: Gate, P: Pipe> Driver<G, P> {
     pub(crate) fn new(setup: Setup<G>, stream: Stream<P>, visitor: G::Session) -> Self {
-        let Setup { shared, live, link, connection, stop } = setup;
+        let Setup { shared, live, client_ca, link, connection, stop } = setup;
         let machine = Session::new(live.machine(shared.tally.open()), link, Duration::ZERO);
         let started = Instant::now();
         let first = machine.deadline().unwrap_or_default();
         Self {
             shared,
             live,
+            client_ca,
             connection,
             stream,
             machine,
@@ -260,6 +265,24 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
                 None
             }
             Some(Asked::Xclient(attributes)) => gate.xclient(visitor, attributes).err(),
+            Some(Asked::Salt { login }) => match gate.salt(visitor, login) {
+                Ok(salt) => {
+                    self.machine.salted(&salt, self.started.elapsed());
+                    return Ok(());
+                }
+                Err(reply) => Some(reply),
+            },
+            Some(Asked::Prove(proof)) => match gate.prove(visitor, proof) {
+                Ok(signature) => {
+                    self.machine.signed(&signature, self.started.elapsed());
+                    return Ok(());
+                }
+                Err(reply) => Some(reply),
+            },
+            Some(Asked::Known { login }) => {
+                gate.known(visitor, login);
+                None
+            }
             Some(Asked::Login(c)) => {
                 Box::pin(gate.auth(visitor, &c.login, &c.password)).await.err()
             }
@@ -289,7 +312,9 @@ impl<G: Gate, P: Pipe> Driver<G, P> {
     async fn start_tls(&mut self) -> io::Result<()> {
         // A certificate that was reloaded meanwhile is the one to show.
         let live = self.shared.live.load_full();
-        let tls = live.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
+        let client_ca = self.client_ca.as_deref();
+        let tls = live.tls(client_ca).or_else(|| self.live.tls(client_ca));
+        let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
         let handshake =
             self.stop.within(live.settings.limits.handshake_timeout, self.stream.secure(tls));
         let secured = Box::pin(handshake).await.inspect_err(|error| {

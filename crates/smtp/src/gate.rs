@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postern_mail::{Content, Envelope, Recipient, Reply};
+pub use postern_wire::auth::{Proof, Salt};
 pub use postern_wire::command::Xclient;
 
 /// Decides about sessions. One gate serves all connections; what it remembers of one is its
@@ -31,6 +32,26 @@ pub trait Gate: Send + Sync + 'static {
         login: &str,
         password: &str,
     ) -> impl Future<Output = Result<(), Reply>> + Send;
+
+    /// Whether AUTH SCRAM-SHA-256 is offered to a session that begins now.
+    fn offers_scram(&self) -> bool {
+        false
+    }
+
+    /// SCRAM begins: what the login's password is salted with. Of a login that does not exist
+    /// something that looks the same, and the same each time.
+    fn salt(&self, _: &mut Self::Session, _login: &str) -> Result<Salt, Reply> {
+        Err(no_scram())
+    }
+
+    /// SCRAM's proof: our own for a right one. Nobody is known by it yet: the client may still
+    /// find that ours is not right.
+    fn prove(&self, _: &mut Self::Session, _: &Proof) -> Result<[u8; 32], Reply> {
+        Err(no_scram())
+    }
+
+    /// SCRAM ends: whom `prove` found right is known from here.
+    fn known(&self, _: &mut Self::Session, _login: &str) {}
 
     /// XCLIENT from a network that may say it: attributes as decoded, the session starts over.
     fn xclient(&self, session: &mut Self::Session, attributes: &Xclient) -> Result<(), Reply>;
@@ -57,6 +78,10 @@ pub trait Gate: Send + Sync + 'static {
         envelope: Envelope,
         content: Arc<dyn Content>,
     ) -> impl Future<Output = Reply> + Send;
+}
+
+fn no_scram() -> Reply {
+    Reply::new(535, 7, 8, "Authentication failed")
 }
 
 /// A connection as it was accepted.

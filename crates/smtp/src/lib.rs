@@ -17,7 +17,7 @@ mod stream;
 mod tls;
 
 pub use caps::Counters;
-pub use gate::{Connection, Gate, Secured, Xclient};
+pub use gate::{Connection, Gate, Proof, Salt, Secured, Xclient};
 pub use server::{BindError, Server};
 pub use settings::{CertificateFiles, Limits, Listener, Settings, TlsFiles, TlsMode};
 

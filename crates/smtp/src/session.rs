@@ -123,7 +123,7 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
     let limits = &live.settings.limits;
     let mut secured = None;
     if listener.tls == TlsMode::Implicit {
-        let Some(tls) = live.tls.clone() else { return };
+        let Some(tls) = live.tls(listener.client_ca.as_deref()) else { return };
         let handshake = stop.within(limits.handshake_timeout, stream.secure(tls));
         match Box::pin(handshake).await {
             Ok(shown) => secured = Some(shown),
@@ -151,8 +151,10 @@ pub(crate) async fn serve<G: Gate, P: Pipe>(
         tls_required: listener.tls == TlsMode::Required,
         submission: listener.submission,
         xclient: live.settings.xclient.longest(connection.client.ip()).is_some(),
+        scram: shared.gate.offers_scram(),
     };
-    let setup = Setup { shared: shared.clone(), live, link, connection, stop };
+    let client_ca = listener.client_ca.clone();
+    let setup = Setup { shared: shared.clone(), live, client_ca, link, connection, stop };
     let mut driver = Driver::new(setup, stream, visitor);
     let ended = AssertUnwindSafe(driver.run()).catch_unwind().await;
     if ended.is_err() {

@@ -36,6 +36,15 @@ pub struct Listener {
     pub proxy: bool,
     /// For people's mail programs: MAIL is refused without AUTH (RFC 6409 §4.3), whoever asks.
     pub submission: bool,
+    /// CAs of client certificates here, instead of those of [`TlsFiles`].
+    pub client_ca: Option<PathBuf>,
+}
+
+impl Listener {
+    /// One without anything special.
+    pub fn new(address: SocketAddr, tls: TlsMode) -> Self {
+        Self { address, tls, proxy: false, submission: false, client_ca: None }
+    }
 }
 
 /// How TLS begins on a listener.
@@ -88,6 +97,9 @@ pub struct Limits {
     pub messages_per_connection: u32,
     /// Replies 5xx to commands in one session, before it is ended with 421.
     pub errors_per_connection: u32,
+    /// Commands that move no mail (NOOP, RSET, EHLO, HELP, VRFY…) in one session since its last
+    /// accepted message; then 421.
+    pub idle_commands_per_connection: u32,
     /// Failed logins in one session; then 421. No login is ever locked.
     pub failed_logins_per_connection: u32,
     /// Octets of a command line with CR LF. RFC 5321 says 512, ESMTP parameters and AUTH add to it.
@@ -115,6 +127,7 @@ impl Default for Limits {
             connections_per_peer: 1000,
             messages_per_connection: 10_000,
             errors_per_connection: 50,
+            idle_commands_per_connection: 20_000,
             failed_logins_per_connection: 5,
             command_line_bytes: 4096,
             memory_bytes_per_message: 256 << 10,

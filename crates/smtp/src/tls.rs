@@ -1,7 +1,7 @@
 //! Certificates and the one place that names the crypto provider.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -18,7 +18,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::{BindError, Secured, TlsFiles, certificate};
+use crate::{BindError, Secured, Settings, TlsFiles, certificate};
 
 /// How we shake hands, and whom we know by certificate.
 #[derive(Clone)]
@@ -50,10 +50,24 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, BindError> {
     Ok(Tls { config: Arc::new(config), clients })
 }
 
-impl TlsFiles {
-    /// Whether the files can be used and belong together; the error names the one that cannot.
-    pub fn check(&self) -> Result<(), BindError> {
-        load(self).map(drop)
+impl Settings {
+    /// Whether the files of TLS can be used and belong together; the error names the one that
+    /// cannot.
+    pub fn check_tls(&self) -> Result<(), BindError> {
+        if let Some(files) = &self.tls {
+            load(files)?;
+        }
+        self.own_client_cas().iter().try_for_each(|(_, files)| load(files).map(drop))
+    }
+
+    /// The client CAs that listeners have of their own, each with the files it is used with.
+    pub(crate) fn own_client_cas(&self) -> Vec<(PathBuf, TlsFiles)> {
+        let Some(files) = &self.tls else { return Vec::new() };
+        let mut own: Vec<_> = self.listeners.iter().filter_map(|l| l.client_ca.clone()).collect();
+        own.sort_unstable();
+        own.dedup();
+        let with = |ca: PathBuf| (ca.clone(), TlsFiles { client_ca: Some(ca), ..files.clone() });
+        own.into_iter().map(with).collect()
     }
 }
 

@@ -1,11 +1,16 @@
-//! AUTH with a password: PLAIN (RFC 4616) and LOGIN, as an exchange of lines (RFC 4954 §4).
+//! AUTH with a password: PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 (RFC 7677), as an exchange of
+//! lines (RFC 4954 §4).
 //!
 //! Whether anybody may authenticate here is the session's question, whether the password is right
 //! the gate's.
 
+pub(crate) mod scram;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use self::scram::{Challenged, First};
+pub use self::scram::{Proof, Salt};
 use crate::replies::{self, Line};
 
 /// What a client authenticates with.
@@ -26,6 +31,8 @@ impl std::fmt::Debug for Credentials {
 
 /// Mechanisms, as EHLO names them.
 pub(crate) const MECHANISMS: &str = "PLAIN LOGIN";
+/// One more, where passwords are stored in its form.
+pub(crate) const SCRAM: &str = "SCRAM-SHA-256";
 
 /// An exchange that waits for the client's next line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +43,12 @@ pub(crate) enum Exchange {
     Login,
     /// LOGIN, before its password.
     Password(String),
+    /// SCRAM, without its initial response.
+    Scram,
+    /// SCRAM, before its proof.
+    Challenged(Box<Challenged>),
+    /// SCRAM, the proof was right: the client may still find that our signature is not.
+    Signed(String),
 }
 
 /// What to do next.
@@ -45,6 +58,12 @@ pub(crate) enum Next {
     Challenge(Line, Exchange),
     /// Ask whether these are right.
     Check(Credentials),
+    /// Ask what the password of this login is salted with.
+    Salt(Box<First>),
+    /// Ask whether this proves the password.
+    Prove(Box<Proof>),
+    /// Both sides have proved what they had to.
+    Known(String),
 }
 
 /// `VXNlcm5hbWU6` and `UGFzc3dvcmQ6` are `Username:` and `Password:`; clients wait for these very
@@ -53,12 +72,13 @@ const USERNAME: Line = "334 VXNlcm5hbWU6";
 const PASSWORD: Line = "334 UGFzc3dvcmQ6";
 const EMPTY: Line = "334 ";
 
-/// AUTH with its mechanism and its initial response, if any.
-pub(crate) fn begin(mechanism: &str, initial: Option<&str>) -> Result<Next, Line> {
+/// AUTH with its mechanism and its initial response, if any; `scram`: that is offered.
+pub(crate) fn begin(mechanism: &str, initial: Option<&str>, scram: bool) -> Result<Next, Line> {
     let is = |name: &str| mechanism.eq_ignore_ascii_case(name);
     let (challenge, exchange) = match () {
         () if is("PLAIN") => (EMPTY, Exchange::Plain),
         () if is("LOGIN") => (USERNAME, Exchange::Login),
+        () if scram && is(SCRAM) => (EMPTY, Exchange::Scram),
         () => return Err(replies::UNKNOWN_MECHANISM),
     };
     match initial {
@@ -79,6 +99,12 @@ impl Exchange {
         let text = String::from_utf8(octets).map_err(|_| replies::AUTH_MALFORMED)?;
         match self {
             Self::Plain => plain(&text).map(Next::Check),
+            Self::Scram => First::parse(&text).map(|first| Next::Salt(Box::new(first))),
+            Self::Challenged(challenged) => {
+                challenged.prove(&text).map(|proof| Next::Prove(Box::new(proof)))
+            }
+            Self::Signed(login) if text.is_empty() => Ok(Next::Known(login)),
+            Self::Signed(_) => Err(replies::AUTH_MALFORMED),
             _ if text.contains('\0') => Err(replies::AUTH_MALFORMED),
             Self::Login => Ok(Next::Challenge(PASSWORD, Self::Password(text))),
             Self::Password(login) => check(&login, &text).map(Next::Check),
@@ -131,10 +157,13 @@ mod tests {
             ("LOGIN", Some("u"), &["p"], Ok("u p")),
             ("LOGIN", Some("u"), &["p\0q"], Err(replies::AUTH_MALFORMED)),
             ("CRAM-MD5", None, &[], Err(replies::UNKNOWN_MECHANISM)),
+            ("SCRAM-SHA-256-PLUS", Some("n,,n=u,r=x"), &[], Err(replies::UNKNOWN_MECHANISM)),
+            ("scram-sha-256", Some("n,,n=u,r=x"), &[], Ok("salt of u")),
+            ("SCRAM-SHA-256", None, &["n,,n=u,r=x"], Ok("salt of u")),
         ];
         for (mechanism, initial, lines, expect) in rows {
             let initial = initial.map(b64);
-            let mut next = begin(mechanism, initial.as_deref());
+            let mut next = begin(mechanism, initial.as_deref(), true);
             for line in *lines {
                 let Ok(Next::Challenge(challenge, exchange)) = next else { panic!("{next:?}") };
                 assert!(challenge.starts_with("334 "));
@@ -142,7 +171,8 @@ mod tests {
             }
             let got = next.map(|next| match next {
                 Next::Check(c) => format!("{} {}", c.login, c.password),
-                Next::Challenge(line, _) => line.to_owned(),
+                Next::Salt(first) => format!("salt of {}", first.login),
+                other => format!("{other:?}"),
             });
             assert_eq!(got, expect.map(str::to_owned), "{mechanism} {initial:?} {lines:?}");
         }
@@ -154,7 +184,8 @@ mod tests {
             assert_eq!(Exchange::Plain.advance(line.as_bytes()), Err(replies::AUTH_MALFORMED));
         }
         assert_eq!(Exchange::Login.advance(b"*"), Err(replies::AUTH_CANCELLED));
-        assert_eq!(begin("PLAIN", Some("=")), Err(replies::AUTH_MALFORMED));
+        assert_eq!(begin("PLAIN", Some("="), true), Err(replies::AUTH_MALFORMED));
+        assert_eq!(begin("SCRAM-SHA-256", None, false), Err(replies::UNKNOWN_MECHANISM));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) const SHUTDOWN: Line = "421 4.3.2 Shutting down, please come back";
 pub(crate) const IDLE: Line = "421 4.4.2 Timeout waiting for a command";
 pub(crate) const SLOW: Line = "421 4.4.2 Timeout: the message came too slowly";
 pub(crate) const TOO_MANY_ERRORS: Line = "421 4.7.0 Too many errors";
+pub(crate) const TOO_MANY_IDLE: Line = "421 4.7.0 Too many commands without a message";
 pub(crate) const TOO_MANY_LOGINS: Line = "421 4.7.0 Too many failed logins";
 pub(crate) const TOO_MANY_MESSAGES: Line =
     "421 4.7.0 Too many messages in one session, please reconnect";

@@ -25,7 +25,7 @@ use postern_mail::{Envelope, Recipient, Reply};
 
 use self::phase::{Chunk, Phase, Question, Transaction};
 use self::time::{Drain, Pace};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Proof};
 use crate::command::Xclient;
 use crate::replies::{self, Line};
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub messages_per_session: u32,
     /// Replies 5xx in one session; a message that is accepted forgives those before it.
     pub errors_per_session: u32,
+    /// Commands that move no mail in one session; a message that is accepted forgives them.
+    pub idle_commands_per_session: u32,
     /// Failed logins in one session.
     pub failed_logins_per_session: u32,
     /// Octets of a command line with its CR LF.
@@ -69,6 +71,8 @@ pub struct Link {
     pub submission: bool,
     /// XCLIENT and XFORWARD are offered and obeyed.
     pub xclient: bool,
+    /// SCRAM-SHA-256 is offered with the other mechanisms.
+    pub scram: bool,
 }
 
 /// What the driver has to do.
@@ -103,6 +107,19 @@ pub enum Asked<'s> {
     },
     /// AUTH.
     Login(&'s Credentials),
+    /// What the password of a login is salted with: [`Session::salted`]. A login that does not
+    /// exist has a salt, too, or all could learn which do.
+    Salt {
+        /// Whose.
+        login: &'s str,
+    },
+    /// Whether a proof is right: [`Session::signed`], or [`Session::answer`] with a refusal.
+    Prove(&'s Proof),
+    /// The proof was right, and the client takes ours: the login is known from here.
+    Known {
+        /// Who.
+        login: &'s str,
+    },
     /// XCLIENT.
     Xclient(&'s Xclient),
     /// MAIL; no recipients yet.
@@ -128,6 +145,7 @@ pub struct Session {
     /// Octets of a refused chunk that are still to come.
     skip: u64,
     errors: u32,
+    idle_commands: u32,
     failed_logins: u32,
     messages: u32,
     /// When the last thing was completed that a deadline counts from.
@@ -159,6 +177,7 @@ impl Session {
             held: false,
             skip: 0,
             errors: 0,
+            idle_commands: 0,
             failed_logins: 0,
             messages: 0,
             since: now,
@@ -198,6 +217,9 @@ impl Session {
         Some(match question {
             Question::Hello { name, esmtp } => Asked::Hello { name, esmtp: *esmtp },
             Question::Login(credentials) => Asked::Login(credentials),
+            Question::Salt(first) => Asked::Salt { login: &first.login },
+            Question::Prove(proof) => Asked::Prove(proof),
+            Question::Known(login) => Asked::Known { login },
             Question::Xclient { attributes, .. } => Asked::Xclient(attributes),
             Question::Mail(transaction) => Asked::Mail(&transaction.envelope),
             Question::Rcpt(transaction, recipient) => Asked::Rcpt(&transaction.envelope, recipient),
@@ -275,8 +297,9 @@ impl Session {
     /// Says no, and ends the session when it was said too often. The phase must be set before.
     fn refuse(&mut self, line: Line) {
         self.say(line);
-        if replies::code(line) >= 500 {
-            self.count_error();
+        match replies::code(line) {
+            500.. => self.count_error(),
+            _ => self.count_idle(),
         }
     }
 
@@ -284,6 +307,14 @@ impl Session {
         self.errors += 1;
         if self.errors >= self.settings.errors_per_session {
             self.close(replies::TOO_MANY_ERRORS);
+        }
+    }
+
+    /// A command that moves no mail: well said, but an endless session of them is not for mail.
+    fn count_idle(&mut self) {
+        self.idle_commands += 1;
+        if self.idle_commands >= self.settings.idle_commands_per_session {
+            self.close(replies::TOO_MANY_IDLE);
         }
     }
 

@@ -56,13 +56,18 @@ pub(super) fn listeners(
         listener.set("proxy", &mut proxy);
         let mut submission = false;
         listener.set("submission", &mut submission);
+        let client_ca = listener.path("client_ca");
+        if client_ca.is_some() && tls == TlsMode::Off {
+            let remedy = "take it away, or let this listener encrypt: tls = \"starttls\"";
+            listener.refuse("client_ca", "has no use without TLS", remedy);
+        }
         let address: std::net::SocketAddr = address?;
         if address.port() != 0 && taken.contains(&address) {
             let what = format!("is {address} once more");
             listener.refuse("address", what, "give each listener an address of its own");
         }
         taken.push(address);
-        Some(Listener { address, tls, proxy, submission })
+        Some(Listener { address, tls, proxy, submission, client_ca })
     });
     if all.is_empty() && purpose == Purpose::Serve {
         let remedy = "add one: [[listener]] and address = \"127.0.0.1:2525\"";
@@ -84,6 +89,11 @@ pub(super) fn limits(section: &mut Section<'_, '_>) -> Limits {
         1..=u32::MAX,
     );
     section.set_within("errors_per_connection", &mut limits.errors_per_connection, 1..=u32::MAX);
+    section.set_within(
+        "idle_commands_per_connection",
+        &mut limits.idle_commands_per_connection,
+        100..=u32::MAX,
+    );
     section.set_within(
         "failed_logins_per_connection",
         &mut limits.failed_logins_per_connection,

@@ -37,7 +37,7 @@ pub(super) fn start(ledger: Arc<Ledger>, spill_dir: &Path) -> anyhow::Result<Sin
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let settings = Settings {
         hostname: "upstream.demo.example".to_owned(),
-        listeners: vec![Listener { address, tls: TlsMode::Off, proxy: false, submission: false }],
+        listeners: vec![Listener::new(address, TlsMode::Off)],
         tls: None,
         auth: false,
         xclient: NetworkMap::default(),

@@ -43,6 +43,9 @@ async fn play(path: &Path) {
             "message_bytes" => limits.message_bytes = value.parse().unwrap(),
             "recipients_per_message" => limits.recipients_per_message = value.parse().unwrap(),
             "errors_per_connection" => limits.errors_per_connection = value.parse().unwrap(),
+            "idle_commands_per_connection" => {
+                limits.idle_commands_per_connection = value.parse().unwrap();
+            }
             "messages_per_connection" => limits.messages_per_connection = value.parse().unwrap(),
             _ => panic!("{place}: unknown option {name}"),
         }
@@ -53,8 +56,7 @@ async fn play(path: &Path) {
     let stop = CancellationToken::new();
     let served = tokio::spawn({
         let (shared, live) = (server.shared.clone(), server.shared.live.load_full());
-        let listener =
-            Listener { address: client, tls: TlsMode::Off, proxy: false, submission: false };
+        let listener = Listener::new(client, TlsMode::Off);
         let connection = Connection { client, local: client, peer: client.ip() };
         let stop = Stop { token: stop.clone(), drain: Duration::from_secs(20) };
         async move { serve(shared, live, &listener, Stream::Plain(theirs), connection, stop).await }

@@ -75,7 +75,7 @@ impl House {
         });
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let listener =
-            |&(tls, proxy): &(TlsMode, bool)| Listener { address, tls, proxy, submission: false };
+            |&(tls, proxy): &(TlsMode, bool)| Listener { proxy, ..Listener::new(address, tls) };
         settings.listeners = listeners.iter().map(listener).collect();
         change(&mut settings);
         let recorder = Arc::new(Recorder::default());
@@ -240,6 +240,51 @@ async fn a_certificate_of_another_authority_names_nobody() {
     assert!(events.contains("secured TLSv1.3 None;"), "{events}");
 }
 
+/// Each listener asks for certificates of its own CA, at STARTTLS and at once; a certificate of the
+/// usual one names nobody there.
+#[tokio::test]
+async fn a_listener_may_have_a_client_ca_of_its_own() {
+    let (other, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let own = dir.path().join("own.pem");
+    std::fs::write(&own, other.certificate().pem()).unwrap();
+    let listeners = [TlsMode::StartTls, TlsMode::StartTls, TlsMode::Implicit].map(|m| (m, false));
+    let house = House::with(&listeners, |settings| {
+        settings.listeners[1].client_ca = Some(own.clone());
+        settings.listeners[2].client_ca = Some(own.clone());
+    })
+    .await;
+    let rows = [
+        (0, &house.ca, true),
+        (0, &other, false),
+        (1, &house.ca, false),
+        (1, &other, true),
+        (2, &other, true),
+    ];
+    for (place, authority, known) in rows {
+        let tcp = TcpStream::connect(house.server.addresses()[place]).await.unwrap();
+        let mut client = Client(tcp);
+        if place < 2 {
+            client.reply().await;
+            client.say("STARTTLS", "220").await;
+        }
+        let (certificate, key) = authority.issue("shop.example");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = house.client_config(Some((vec![certificate.der().clone()], key)));
+        let server = ServerName::try_from("mx.test").unwrap();
+        let tls = TlsConnector::from(Arc::new(config)).connect(server, client.0).await.unwrap();
+        let mut client = Client(tls);
+        if place == 2 {
+            client.reply().await;
+        }
+        client.say("EHLO a.test", "250").await;
+        let events = std::mem::take(&mut *house.recorder.events.lock()).join(";");
+        assert_eq!(events.contains("Some(\"shop.example\")"), known, "{place}: {events}");
+    }
+    std::fs::write(&own, "nothing").unwrap();
+    let error = house.server.reload(house.settings.clone()).unwrap_err();
+    assert!(error.to_string().contains("own.pem"), "{error}");
+}
+
 #[tokio::test]
 async fn the_certificate_is_that_of_the_name_asked_for() {
     let house = House::new(TlsMode::StartTls).await;
@@ -397,12 +442,7 @@ async fn reload_keeps_sessions_and_changes_the_rest() {
     let address = "127.0.0.1:0".parse().unwrap();
     settings.listeners = vec![
         settings.listeners[0].clone(),
-        Listener {
-            address: "127.0.0.2:0".parse().unwrap(),
-            tls: TlsMode::Off,
-            proxy: false,
-            submission: false,
-        },
+        Listener::new("127.0.0.2:0".parse().unwrap(), TlsMode::Off),
     ];
     house.server.reload(settings.clone()).unwrap();
     assert_eq!(house.server.addresses().len(), 2);
@@ -420,8 +460,7 @@ async fn reload_keeps_sessions_and_changes_the_rest() {
     assert!(house.connect().await.reply().await.starts_with("220 new.test"));
 
     settings.tls = None;
-    settings.listeners =
-        vec![Listener { address, tls: TlsMode::Off, proxy: false, submission: false }];
+    settings.listeners = vec![Listener::new(address, TlsMode::Off)];
     house.server.reload(settings).unwrap();
     added.say("NOOP", "250").await;
 }

@@ -11,20 +11,24 @@ impl Session {
         match (question, reply) {
             (Question::Hello { esmtp, .. }, None) => {
                 self.phase = Phase::Idle;
-                if esmtp { self.ehlo() } else { self.helo() }
+                if esmtp {
+                    self.ehlo()
+                } else {
+                    self.helo()
+                }
+                self.count_idle();
             }
             (Question::Hello { .. }, Some(reply)) => self.refused(Phase::Connected, &reply),
-            (Question::Login(_), None) => {
+            (Question::Login(_) | Question::Known(_), None) => {
                 self.authenticated = true;
                 self.phase = Phase::Idle;
                 self.say(replies::AUTHENTICATED);
             }
-            (Question::Login(_), Some(reply)) => {
-                self.refused(Phase::Idle, &reply);
-                if reply.is_permanent() {
-                    self.count_failed_login();
-                }
-            }
+            // A salt and a proof are answered otherwise, so that nobody gets in by a mere "yes".
+            (
+                Question::Login(_) | Question::Salt(_) | Question::Prove(_) | Question::Known(_),
+                reply,
+            ) => self.login_refused(reply),
             (Question::Xclient { .. }, None) => {
                 self.authenticated = false;
                 self.phase = Phase::Connected;
@@ -58,21 +62,26 @@ impl Session {
             Some(reply) => {
                 reply.write(&mut self.output);
                 if reply.is_positive() {
-                    self.errors = 0;
+                    self.forgive();
                 }
             }
             None => {
-                self.errors = 0;
+                self.forgive();
                 self.say(replies::MESSAGE);
             }
         }
     }
 
-    fn refused(&mut self, phase: Phase, reply: &Reply) {
+    fn forgive(&mut self) {
+        (self.errors, self.idle_commands) = (0, 0);
+    }
+
+    pub(super) fn refused(&mut self, phase: Phase, reply: &Reply) {
         self.phase = phase;
         reply.write(&mut self.output);
-        if reply.is_permanent() {
-            self.count_error();
+        match reply.is_permanent() {
+            true => self.count_error(),
+            false => self.count_idle(),
         }
     }
 }

@@ -31,15 +31,15 @@ impl Session {
             Ok(Command::Data) => self.data_begins(now),
             Ok(Command::Bdat { octets, last }) => self.chunk_begins(octets, last, now),
             Ok(Command::Rset) => self.reset(),
-            Ok(Command::Noop) => self.say(replies::NOTHING),
+            Ok(Command::Noop) => self.idle(replies::NOTHING),
             Ok(Command::Quit) => self.close(replies::BYE),
-            Ok(Command::Help) => self.say(replies::HELP),
-            Ok(Command::Vrfy) => self.say(replies::NOT_VERIFIED),
+            Ok(Command::Help) => self.idle(replies::HELP),
+            Ok(Command::Vrfy) => self.idle(replies::NOT_VERIFIED),
             Ok(Command::StartTls) => return self.start_tls(),
             Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial),
             Ok(Command::Xclient(attributes)) => self.xclient(attributes),
             Ok(Command::Xforward) => match self.link.xclient {
-                true => self.say(replies::FORWARDED),
+                true => self.idle(replies::FORWARDED),
                 false => self.refuse(replies::NOT_OFFERED),
             },
             Ok(Command::Refused) => self.refuse(replies::NOT_OFFERED),
@@ -57,7 +57,12 @@ impl Session {
         if !matches!(self.phase, Phase::Connected) {
             self.phase = Phase::Idle;
         }
-        self.say(replies::RESET);
+        self.idle(replies::RESET);
+    }
+
+    fn idle(&mut self, line: Line) {
+        self.say(line);
+        self.count_idle();
     }
 
     fn mail(&mut self, mail: Mail) {
@@ -168,9 +173,13 @@ impl Session {
     /// read over, or its octets would be taken for commands.
     fn chunk_begins(&mut self, octets: u64, last: bool, now: Duration) {
         self.pace = Pace { started: now, octets: 0 };
+        if octets == 0 && !last {
+            self.count_idle();
+        }
         let limit = self.settings.message_bytes;
         let endless = octets > limit.saturating_mul(ENDLESS_FACTOR);
         match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Closed => self.phase = Phase::Closed,
             _ if endless => self.close(replies::ENDLESS),
             Phase::Envelope(transaction) | Phase::Chunks(transaction)
                 if !transaction.envelope.recipients.is_empty() =>

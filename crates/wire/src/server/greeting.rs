@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Session;
-use crate::auth::MECHANISMS;
+use crate::auth::{MECHANISMS, SCRAM};
 use crate::command::{XCLIENT_NAMES, XFORWARD_NAMES};
 
 impl Session {
@@ -27,7 +27,8 @@ impl Session {
             out.extend_from_slice(b"250-STARTTLS\r\n");
         }
         if settings.auth && link.encrypted {
-            let _ = write!(out, "250-AUTH {MECHANISMS}\r\n");
+            let scram = if link.scram { [" ", SCRAM].concat() } else { String::new() };
+            let _ = write!(out, "250-AUTH {MECHANISMS}{scram}\r\n");
         }
         // RFC 8689 §3: only where the session is encrypted.
         if link.encrypted {

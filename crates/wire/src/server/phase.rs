@@ -2,7 +2,8 @@
 
 use postern_mail::{Envelope, Recipient, Reply};
 
-use crate::auth::{Credentials, Exchange};
+use crate::auth::scram::First;
+use crate::auth::{Credentials, Exchange, Proof};
 use crate::codec::{Decoder, Defects, Watcher};
 use crate::command::Xclient;
 use crate::replies::{self, Line};
@@ -40,6 +41,9 @@ pub(super) struct Chunk {
 pub(super) enum Question {
     Hello { name: String, esmtp: bool },
     Login(Credentials),
+    Salt(Box<First>),
+    Prove(Box<Proof>),
+    Known(String),
     Xclient { attributes: Box<Xclient>, greeted: bool },
     Mail(Box<Transaction>),
     Rcpt(Box<Transaction>, Recipient),

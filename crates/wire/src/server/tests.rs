@@ -1,4 +1,7 @@
 use super::*;
+use crate::auth::Salt;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
 
 fn settings() -> Settings {
@@ -9,6 +12,7 @@ fn settings() -> Settings {
         recipients_per_message: 3,
         messages_per_session: 100,
         errors_per_session: 20,
+        idle_commands_per_session: 10_000,
         failed_logins_per_session: 3,
         command_line_bytes: 512,
         command_timeout: Duration::from_secs(300),
@@ -23,9 +27,14 @@ const OPEN: Link = Link {
     tls_required: false,
     submission: false,
     xclient: true,
+    scram: true,
 };
 const SAFE: Link = Link { encrypted: true, ..OPEN };
 const T0: Duration = Duration::from_secs(1000);
+
+fn salt() -> Salt {
+    Salt { salt: vec![1; 16], iterations: 4096, nonce: "ours".to_owned() }
+}
 
 /// What a session said and what it handed over.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,7 +57,9 @@ fn run(link: Link, input: &[u8], cuts: &[usize]) -> Seen {
         match step {
             Step::Body(octets) => content.extend_from_slice(octets),
             Step::Discard => content.clear(),
-            Step::Flush => {}
+            Step::Flush => {
+                seen.output.push_str(&String::from_utf8(session.take_output()).unwrap());
+            }
             Step::StartTls => {
                 drop_input = true;
                 seen.output.push_str(&String::from_utf8(session.take_output()).unwrap());
@@ -58,6 +69,16 @@ fn run(link: Link, input: &[u8], cuts: &[usize]) -> Seen {
                 let no = |code, text: &'static str| Some(Reply::new(code, 7, 1, text));
                 let reply = match session.asked() {
                     Some(Asked::Login(c)) if c.login != "u" => no(535, "wrong"),
+                    Some(Asked::Salt { .. }) => {
+                        session.salted(&salt(), T0);
+                        buffer.drain(..used);
+                        continue;
+                    }
+                    Some(Asked::Prove(p)) if p.login == "u" => {
+                        session.signed(&[7; 32], T0);
+                        buffer.drain(..used);
+                        continue;
+                    }
                     Some(Asked::Rcpt(_, r)) if r.address.local() == "no" => no(550, "not them"),
                     Some(Asked::Message) => {
                         let envelope = session.take_envelope();
@@ -105,6 +126,41 @@ fn codes(seen: &Seen) -> String {
 
 const ENVELOPE: &str = "EHLO a\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<r@x.test>\r\n";
 
+/// A SCRAM dialogue with a proof that the gate takes from `u`, and what follows it.
+fn scram(login: &str, nonce: &str, then: &str) -> String {
+    let b64 = |text: String| STANDARD.encode(text);
+    let first = b64(format!("n,,n={login},r=ccc"));
+    let last = b64(format!("c=biws,r={nonce},p={}", STANDARD.encode([9; 32])));
+    format!("EHLO a\r\nAUTH SCRAM-SHA-256 {first}\r\n{last}\r\n{then}")
+}
+
+#[test]
+fn a_salt_and_a_proof_are_not_granted_by_yes() {
+    let input = scram("u", "cccours", "");
+    let mut session = Session::new(Arc::new(settings()), SAFE, T0);
+    let mut rest = input.as_bytes();
+    let mut asked = 0;
+    loop {
+        let (used, step) = session.step(rest, T0);
+        rest = &rest[used..];
+        match step {
+            Step::Ask if asked == 1 => {
+                assert!(matches!(session.asked(), Some(Asked::Salt { login: "u" })));
+                session.answer(None, T0);
+                break;
+            }
+            Step::Ask => {
+                session.answer(None, T0);
+                asked += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let output = String::from_utf8(session.take_output()).unwrap();
+    assert!(output.contains("AUTH PLAIN LOGIN SCRAM-SHA-256\r\n"), "{output}");
+    assert!(output.ends_with("535 5.7.8 Authentication failed\r\n"), "{output}");
+}
+
 #[test]
 fn dialogues() {
     let long = "NOOP ".to_owned() + &"a".repeat(600) + "\r\nNOOP\r\n";
@@ -138,6 +194,13 @@ fn dialogues() {
         (SAFE, "EHLO a\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\nNOOP\r\n".to_owned(), "250 334 334 235 250", &[]),
         (SAFE, "EHLO a\r\nAUTH PLAIN\r\n*\r\nAUTH PLAIN =\r\nAUTH FOO\r\nNOOP\r\n".to_owned(), "250 334 501 501 504 250", &[]),
         (SAFE, "EHLO a\r\n".to_owned() + &"AUTH PLAIN AHgAcA==\r\n".repeat(5), "250 535 535 535 421", &[]),
+        (SAFE, scram("u", "cccours", "\r\nNOOP\r\nAUTH PLAIN\r\n"), "250 334 334 235 250 503", &[]),
+        (SAFE, scram("u", "cccours", "*\r\nNOOP\r\nAUTH PLAIN AHUAcA==\r\n"), "250 334 334 501 250 235", &[]),
+        (SAFE, scram("u", "cccours", "AAAA\r\nNOOP\r\nMAIL FROM:<>\r\n"), "250 334 334 501 250 250", &[]),
+        (SAFE, scram("x", "cccours", "NOOP\r\n"), "250 334 535 250", &[]),
+        (SAFE, scram("u", "cccOURS", "NOOP\r\n"), "250 334 535 250", &[]),
+        (Link { scram: false, ..SAFE }, "EHLO a\r\nAUTH SCRAM-SHA-256\r\n".to_owned(), "250 504", &[]),
+        (OPEN, "EHLO a\r\nAUTH SCRAM-SHA-256\r\n".to_owned(), "250 538", &[]),
         (OPEN, with("XCLIENT ADDR=192.0.2.1\r\nRSET\r\nXCLIENT ADDR=192.0.2.1\r\nMAIL FROM:<>\r\nEHLO b\r\nDATA\r\n"), "250 250 250 503 250 220 503 250 503", &[]),
         (Link { xclient: false, ..OPEN }, "EHLO a\r\nXCLIENT ADDR=192.0.2.1\r\nXFORWARD ADDR=192.0.2.1\r\n".to_owned(), "250 502 502", &[]),
         (Link { tls_required: true, ..OPEN }, "EHLO a\r\nMAIL FROM:<>\r\n".to_owned(), "250 530", &[]),
@@ -209,6 +272,7 @@ fn transition_table() {
         "STARTTLS",
         "AUTH PLAIN AHUAcA==",
         "AUTH LOGIN",
+        "AUTH SCRAM-SHA-256",
         "*",
         "XCLIENT LOGIN=u",
         "XFORWARD NAME=u",
@@ -376,6 +440,27 @@ fn a_flood_of_commands_is_answered_in_portions() {
     assert!(used < flood.len() && session.take_output().len() < 2 * OUTPUT_OCTETS_MAX);
 }
 
+/// The limit is 10,000 here. What is accepted forgives what came before it.
+#[test]
+fn commands_that_move_no_mail_are_not_endless() {
+    let message = ENVELOPE.to_owned() + "DATA\r\n.\r\n";
+    let rows = [
+        ("NOOP\r\n".repeat(9999), "250"),
+        ("NOOP\r\n".repeat(10_000), "421"),
+        ("EHLO a\r\n".repeat(10_001), "421"),
+        ("RSET\r\nHELP\r\nVRFY a\r\nXFORWARD NAME=a\r\n".repeat(2500), "421"),
+        (ENVELOPE.to_owned() + &"BDAT 0\r\n".repeat(10_000), "421"),
+        (ENVELOPE.to_owned() + &"RCPT TO:<r@x.test>\r\n".repeat(10_003), "421"),
+        ("NOOP\r\n".repeat(9000) + &message + &"NOOP\r\n".repeat(9000), "250"),
+    ];
+    for (input, last) in rows {
+        let seen = run(OPEN, input.as_bytes(), &[usize::MAX]);
+        let shown = &input[input.len() - 30..];
+        assert!(codes(&seen).ends_with(last), "{shown:?}");
+        assert_eq!(seen.closed, last == "421", "{shown:?}");
+    }
+}
+
 #[test]
 fn content_that_cannot_be_kept_is_read_over() {
     let mut session = Session::new(Arc::new(settings()), OPEN, T0);
@@ -427,6 +512,8 @@ mod cuts {
             "dQ==\r\n",
             "*\r\n",
             "AUTH PLAIN AHUAcA==\r\n",
+            "AUTH SCRAM-SHA-256 biwsbj11LHI9Y2Nj\r\n",
+            "Yz1iaXdzLHI9Y2Njb3VycyxwPUNRa0pDUWtKQ1FrSkNRa0pDUWtKQ1FrSkNRa0pDUWtKQ1FrSkNRa0pDUWs9\r\n",
             "XCLIENT LOGIN=u\r\n",
             "VRFY a\r\n",
             "FROB\r\n",
