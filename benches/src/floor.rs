@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use self::segment::Segment;
 use crate::inbox::{Event, Inbox};
@@ -29,6 +30,8 @@ pub enum Mode<'a> {
 struct Floor {
     sink: SocketAddr,
     links: Mutex<Vec<Link>>,
+    /// Free for handing over: a sink's accept queue must not overflow.
+    free: Semaphore,
     segment: Option<Segment>,
 }
 
@@ -39,7 +42,8 @@ pub async fn serve(address: SocketAddr, sink: SocketAddr, mode: Mode<'_>) -> any
         Mode::Pass => None,
         Mode::Group(folder) => Some(Segment::create(folder)?),
     };
-    let floor = Arc::new(Floor { sink, links: Mutex::default(), segment });
+    let free = Semaphore::new(LINKS_MAX);
+    let floor = Arc::new(Floor { sink, links: Mutex::default(), free, segment });
     loop {
         let (stream, _) = listener.accept().await?;
         // A session that breaks off shows as a message that was not accepted.
@@ -105,6 +109,7 @@ async fn hand_over(
     content: &[u8],
     answer: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
+    let _permit = floor.free.acquire().await?;
     let kept = floor.links.lock().pop();
     let mut link = match kept {
         Some(link) => link,
@@ -152,5 +157,7 @@ impl Link {
         }
     }
 }
+
+const LINKS_MAX: usize = 100;
 
 const HELLO: &[u8] = b"250-floor.example\r\n250-PIPELINING\r\n250 SIZE 104857600\r\n";
