@@ -38,8 +38,15 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    /// Looks at a network, and remembers it.
-    pub(crate) fn visit(&mut self, network: u64, now: Timestamp, settings: &Networks) -> Place {
+    /// Looks at a network, and remembers it; while `suspended` no new one, or a thief's would become
+    /// familiar by and by.
+    pub(crate) fn visit(
+        &mut self,
+        network: u64,
+        suspended: bool,
+        now: Timestamp,
+        settings: &Networks,
+    ) -> Place {
         let seconds = now.seconds();
         while let Some((at, _)) = self.lately.front()
             && now.since(*at) > settings.span
@@ -59,8 +66,15 @@ impl Places {
         {
             self.lately.push_back((now, network));
         }
-        self.remember(network, seconds);
+        if !suspended || familiar {
+            self.remember(network, seconds);
+        }
         Place { familiar, unfamiliar_lately: self.lately.len() as u32 }
+    }
+
+    /// Whether it was used from an unfamiliar network around its last use.
+    pub(crate) fn was_afar_lately(&self) -> bool {
+        !self.lately.is_empty()
     }
 
     fn remember(&mut self, network: u64, seconds: u64) {
@@ -142,16 +156,27 @@ mod tests {
     fn a_traveller_is_familiar_where_he_was_before() {
         let settings = Networks::default();
         let mut places = Places::default();
-        assert!(places.visit(1, at(0), &settings).familiar);
-        assert!(places.visit(2, at(10), &settings).familiar);
+        assert!(places.visit(1, false, at(0), &settings).familiar);
+        assert!(places.visit(2, false, at(10), &settings).familiar);
         let day = 86_400;
-        assert!(places.visit(1, at(day), &settings).familiar);
-        assert!(!places.visit(9, at(day + 1), &settings).familiar);
+        assert!(places.visit(1, false, at(day), &settings).familiar);
+        assert!(!places.visit(9, false, at(day + 1), &settings).familiar);
         for i in 0..50 {
-            let place = places.visit(100 + i, at(day + 2 + i), &settings);
+            let place = places.visit(100 + i, false, at(day + 2 + i), &settings);
             assert_eq!(u64::from(place.unfamiliar_lately), i + 2);
         }
-        assert_eq!(places.visit(1, at(day + 2000), &settings).unfamiliar_lately, 0);
+        assert_eq!(places.visit(1, false, at(day + 2000), &settings).unfamiliar_lately, 0);
+    }
+
+    #[test]
+    fn a_thiefs_network_does_not_become_familiar() {
+        let settings = Networks::default();
+        let mut places = Places::default();
+        places.visit(1, false, at(0), &settings);
+        for hours in 24..100 {
+            assert!(!places.visit(9, true, at(hours * 3600), &settings).familiar);
+            assert!(places.visit(1, true, at(hours * 3600), &settings).familiar);
+        }
     }
 
     #[test]

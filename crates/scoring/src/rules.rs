@@ -159,6 +159,7 @@ const fn content(
 /// How many different patterns of a set match, with the first match's words.
 fn matches(set: &regex::Regex, text: &str, wanted: usize) -> Option<String> {
     let mut found: Vec<&str> = Vec::new();
+    let text = &text[..text.floor_char_boundary(PHRASE_OCTETS_MAX)];
     for hit in set.find_iter(text).take(MATCHES_MAX) {
         if !found.contains(&hit.as_str()) {
             found.push(hit.as_str());
@@ -170,6 +171,8 @@ fn matches(set: &regex::Regex, text: &str, wanted: usize) -> Option<String> {
     None
 }
 
+/// What a message wants stands in its first pages; the rest is quotation and small print.
+const PHRASE_OCTETS_MAX: usize = 16 * 1024;
 /// Matches looked at in one message.
 const MATCHES_MAX: usize = 200;
 

@@ -83,6 +83,8 @@ pub(crate) struct Suspended {
     pub(crate) until: Timestamp,
     pub(crate) case: Option<u64>,
     pub(crate) reason: String,
+    /// What stopped it came from an unfamiliar network: the owner at home is not the one.
+    pub(crate) from_afar: bool,
 }
 
 /// One origin.

@@ -70,7 +70,12 @@ pub(crate) fn read(octets: &[u8], structure: &mut Structure, budget: &Budget) ->
     let main = if reading.text.trim().is_empty() { &html_text } else { &reading.text };
     reading.main = main.clone();
     reading.text.push_str(&html_text);
-    reading.folded = format!("{}\n{}", reading.subject, reading.text).to_lowercase();
+    reading.folded = format!("{}\n{}", reading.subject, reading.text);
+    if reading.folded.is_ascii() {
+        reading.folded.make_ascii_lowercase();
+    } else {
+        reading.folded = reading.folded.to_lowercase();
+    }
     reading
 }
 

@@ -200,8 +200,10 @@ impl Engine {
         if origin_state.suspended.as_ref().is_some_and(|s| s.holds(now)) {
             return;
         }
+        let from_afar = origin_state.places.was_afar_lately();
         let reason = format!("case {id}");
-        origin_state.suspended = Some(Suspended { since: now, until, case: Some(case), reason });
+        origin_state.suspended =
+            Some(Suspended { since: now, until, case: Some(case), reason, from_afar });
         acts.push(Act::Suspend {
             customer: customer.clone(),
             origin: Some(origin.clone()),

@@ -201,6 +201,7 @@ impl Engine {
             until: Timestamp::from_millis(u64::MAX),
             case: None,
             reason: reason.to_owned(),
+            from_afar: false,
         };
         let state = self.state.customers.entry(customer.clone()).or_default();
         match origin {

@@ -215,7 +215,8 @@ impl Mail<'_> {
         }
         if place_counts {
             let ip = self.submission.client.ip;
-            let place = origin.places.visit(network(ip), now, &settings.networks);
+            let suspended = origin.suspended.as_ref().is_some_and(|s| s.holds(now));
+            let place = origin.places.visit(network(ip), suspended, now, &settings.networks);
             if !place.familiar && strangers > 0 {
                 origin.from_afar.add(1, MINUTE, now);
             }

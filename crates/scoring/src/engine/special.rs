@@ -95,8 +95,12 @@ impl Engine {
         let first_seen = origin.first_seen;
         let suspended = origin.suspended.as_mut().filter(|s| s.holds(mail.now))?;
         let by_engine = suspended.case.is_some();
-        if by_engine && was_proven(first_seen, suspended) && mail.all_close && mail.is_at_home() {
-            return Some(Decision::forward(mail.lane));
+        if by_engine && was_proven(first_seen, suspended) && mail.is_at_home() {
+            // Whoever stole the login does not sit where its owner does.
+            let owner = suspended.from_afar && mail.place.is_some();
+            if mail.all_close || owner && mail.all.len() <= LETTER_MAX {
+                return Some(Decision::forward(mail.lane));
+            }
         }
         if by_engine {
             suspended.until = suspended.until.max(until);
@@ -226,5 +230,7 @@ impl Engine {
 
 /// Deliveries to strangers that make a clean past: with one in seven bad, fifty would hardly be.
 const PAST_ENOUGH: u32 = 50;
+/// Recipients of a letter that a person writes.
+const LETTER_MAX: usize = 10;
 /// Longer waits are left to the mail server that sends.
 const DEFER_AFTER: Duration = Duration::from_secs(600);
