@@ -16,7 +16,7 @@ import time
 import traceback
 
 import house
-import clients, delivery, demo, dialogue, durable, errors, offline, peers, streams, walk  # noqa: F401 (each registers its cases)
+import clients, delivery, demo, dialogue, durable, errors, offline, peers, scram, streams, walk  # noqa: F401 (each registers its cases)
 
 
 def one(name):
