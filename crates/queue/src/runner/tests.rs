@@ -8,6 +8,7 @@ use postern_mail::{BatchId, CaseId, Hit, MessageId, Points};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::store;
 use crate::testing::{Bench, Listener, Taken, Upstream, mail, octets};
 use crate::{
     Delivery, KeepState, Later, Outcome, PersonAct, Progress, Queue, Selector, State, What,
@@ -330,5 +331,34 @@ async fn new_settings_hold_from_the_next_try_on() {
     bench.settle().await;
     bench.turn(13 * SECOND).await;
     assert_eq!(running.upstream.tries.load(Ordering::SeqCst), 3);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_ends_while_its_line_is_looked_at_is_repeated() {
+    let bench = Bench::new();
+    let line = |record: &store::Record| store::line_of(&record.item.submission, "main");
+    let id = bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    let (shared, now) = (bench.queue.0.store.shared.clone(), bench.now());
+    let next_at = now.plus(2 * SECOND);
+    let both = move |c: &rusqlite::Connection, fx: &mut store::Effects| {
+        let mut claims = store::claim(c, &shared, &store::Condition::id(id), 1, now)?;
+        let claim = claims.pop().unwrap().unwrap();
+        let line = line(&claim.record);
+        let conclusion = store::Conclusion {
+            progress: claim.record.item.progress.clone(),
+            last_answer: None,
+            attempted: true,
+            next_at: Some(next_at),
+            audit: None,
+        };
+        let whose = (claim.record.row, line.clone(), claim.hold());
+        store::conclude(c, fx, whose, &conclusion, None)?;
+        store::claim_due(c, fx, &shared, (&line, 1), now).map(|claimed| claimed.len())
+    };
+    assert_eq!(bench.queue.0.store.write(both).await.unwrap(), 0);
+    let running = run(&bench.queue, Upstream::default());
+    bench.turn(2 * SECOND).await;
+    assert_eq!(to(&running.upstream.taken()), ["a@d.example"]);
     running.stop().await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use postern_mail::Timestamp;
+use postern_mail::{MessageId, Timestamp};
 use tokio::sync::Notify;
 
 use super::segments::{Pin, Segments};
@@ -19,8 +19,9 @@ pub(crate) struct Shared {
     /// Something may be due earlier than before.
     pub(crate) wake: Notify,
     counts: [AtomicI64; State::ALL.len()],
-    /// Rows that are being handed on, refused or bounced right now.
-    in_work: Mutex<HashSet<i64>>,
+    /// What is being handed on, refused or bounced right now. By id: the database gives the number
+    /// of a row that is gone to another one.
+    in_work: Mutex<HashSet<MessageId>>,
 }
 
 impl Shared {
@@ -40,28 +41,28 @@ impl Shared {
         Counts { queued: ready + in_flight, paced, held, quarantined, damaged }
     }
 
-    /// Whether somebody works on this row.
-    pub(crate) fn is_in_work(&self, row: i64) -> bool {
-        self.in_work.lock().contains(&row)
+    /// Whether somebody works on this message.
+    pub(crate) fn is_in_work(&self, id: MessageId) -> bool {
+        self.in_work.lock().contains(&id)
     }
 
-    /// Takes a row for oneself; `None` when somebody has it. If nothing is concluded, it is due
+    /// Takes a message for oneself; `None` when somebody has it. If nothing is concluded, it is due
     /// again at `again`.
     pub(crate) fn take(
         self: &Arc<Self>,
-        row: i64,
+        id: MessageId,
         line: LineKey,
         again: Timestamp,
     ) -> Option<Hold> {
-        let taken = self.in_work.lock().insert(row);
-        taken.then(|| Hold { shared: self.clone(), row, line, again, ended: false.into() })
+        let taken = self.in_work.lock().insert(id);
+        taken.then(|| Hold { shared: self.clone(), id, line, again, ended: false.into() })
     }
 }
 
-/// A row is ours until this is ended or dropped.
+/// A message is ours until this is ended or dropped.
 pub(crate) struct Hold {
     shared: Arc<Shared>,
-    row: i64,
+    id: MessageId,
     line: LineKey,
     again: Timestamp,
     ended: std::sync::atomic::AtomicBool,
@@ -70,7 +71,7 @@ pub(crate) struct Hold {
 impl Hold {
     fn end(&self) {
         if !self.ended.swap(true, Ordering::Relaxed) {
-            self.shared.in_work.lock().remove(&self.row);
+            self.shared.in_work.lock().remove(&self.id);
         }
     }
 }

@@ -55,24 +55,30 @@ pub(crate) fn claim_due(
     let mut claimed = Vec::new();
     let mut next_due = None;
     let mut statement = connection.prepare_cached(
-        "SELECT row, due FROM queue INDEXED BY lines
+        "SELECT row, due, id FROM queue INDEXED BY lines
          WHERE pool = ?1 AND customer = ?2 AND state IN (0, 2) ORDER BY due",
     )?;
     let mut rows = statement.query(params![&*line.pool, &*line.customer])?;
     while let Some(found) = rows.next()? {
         let (row, due) = (found.get(0)?, rows::time(found, 1)?);
-        if shared.is_in_work(row) {
+        let id = MessageId::parse(found.get_ref(2)?.as_str().unwrap_or_default());
+        if due <= now && id.is_some_and(|id| shared.is_in_work(id)) {
+            // It may come free, and due, while this is not committed: then nobody else says so.
+            next_due = Some(now.plus(LOOK_AGAIN));
             continue;
         }
         if claimed.len() == wanted || due > now {
-            next_due = Some(due);
+            next_due = Some(next_due.map_or(due, |next: Timestamp| next.min(due)));
             break;
         }
         let Some(record) = rows::by_row(connection, row)? else { continue };
-        let taken = shared.take(row, line.clone(), now.plus(AGAIN));
-        claimed.extend(
-            taken.map(|hold| record.map(|record| Sendable(Claim { record, hold: Arc::new(hold) }))),
-        );
+        claimed.push(match record {
+            Ok(record) => match shared.take(record.id(), line.clone(), now.plus(AGAIN)) {
+                Some(hold) => Ok(Sendable(Claim { record, hold: Arc::new(hold) })),
+                None => continue,
+            },
+            Err(bad) => Err(bad),
+        });
     }
     effects.line_left(line.clone(), next_due);
     Ok(claimed)
@@ -109,7 +115,7 @@ pub(crate) fn claim_after(
             }
         };
         let line = line_of(&record.item.submission, &record.item.pool);
-        let taken = shared.take(record.row, line, now.plus(AGAIN));
+        let taken = shared.take(record.id(), line, now.plus(AGAIN));
         claimed.extend(taken.map(|hold| Ok(Claim { record, hold: Arc::new(hold) })));
     }
     Ok((claimed, last))
@@ -117,6 +123,8 @@ pub(crate) fn claim_after(
 
 /// After this, a row whose worker vanished is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
+/// After this, a line is looked at again whose message somebody works on.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What became of a claimed row.
 pub(crate) struct Conclusion {
