@@ -170,5 +170,5 @@ impl Inner {
     }
 }
 
-const WAIT_FIRST: Duration = Duration::from_secs(1);
-const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_FIRST: Duration = Duration::from_secs(1);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);

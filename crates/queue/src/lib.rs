@@ -5,6 +5,7 @@ mod bounce;
 mod error;
 mod event;
 mod finish;
+mod flight;
 pub mod handoff;
 mod item;
 mod journal;

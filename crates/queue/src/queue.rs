@@ -6,14 +6,14 @@ use parking_lot::{Mutex, RwLock};
 use postern_mail::{Clock, Content, IdSource, MessageId, Timestamp};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::outcome::of_delivery;
-use crate::runner::{Deliver, Runner, pending, set_aside_row};
+use crate::runner::{Deliver, Runner};
 use crate::store::{self, Condition, Disk, Folders, NewMessage, RealDisk, Store, folder};
 use crate::{
-    AuditEntry, Counts, Delivery, Handoff, Item, Journal, Keep, KeepError, KeepState, Notices,
-    OpenError, Selector, Settings, State, StoreError,
+    AuditEntry, Counts, Handoff, Item, Journal, Keep, KeepError, KeepState, Notices, OpenError,
+    Selector, Settings, State, StoreError,
 };
 
 /// All kept mail. A clone is another handle to the same queue.
@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     journal: Journal,
     /// From [`Queue::run`] on.
     pub(crate) notices: SetOnce<Arc<dyn Notices>>,
+    /// What is still to be written down; [`Queue::run`] waits for it at its end.
+    pub(crate) late: TaskTracker,
 }
 
 impl Queue {
@@ -60,6 +62,7 @@ impl Queue {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             journal,
             notices: SetOnce::new(),
+            late: TaskTracker::new(),
         })))
     }
 
@@ -98,39 +101,6 @@ impl Queue {
             content,
         };
         self.0.store.keep(message, now).await
-    }
-
-    /// The in-session handoff of a message kept as `InFlight` has ended. On error the outcome is
-    /// not on disk yet, but remembered, and written down as soon as the disk takes it.
-    pub async fn settle(&self, id: MessageId, delivery: Delivery) -> Result<(), KeepError> {
-        let now = self.0.clock.now();
-        let shared = self.0.store.shared.clone();
-        let claimed = self
-            .0
-            .store
-            .write(move |connection, _| store::claim_in_flight(connection, &shared, id, now))
-            .await?;
-        let claim = match claimed {
-            Some(Ok(claim)) => claim,
-            Some(Err(bad)) => {
-                set_aside_row(&self.0, bad).await;
-                return Ok(());
-            }
-            None => return Ok(()),
-        };
-        // The relay runs the queue before it takes mail, or at the same moment.
-        let notices = self.0.notices.wait().await.clone();
-        let (asked, _) = pending(&claim.record);
-        let ended = of_delivery(&claim.record, &asked, &delivery, now, &self.0.retry());
-        let original = match ended.failures.is_empty() {
-            true => None,
-            false => self.0.store.load(&claim.record).await.ok(),
-        };
-        let finish = self.0.finish(claim, original.as_deref(), ended, None, &*notices);
-        let Err(error) = self.0.write_down(&finish, &*notices).await else { return Ok(()) };
-        let inner = self.0.clone();
-        tokio::spawn(async move { inner.write_down_for_sure(&finish, &*notices).await });
-        Err(error)
     }
 
     /// Retries, releases what is due, lets expire, bounces, until cancelled; then waits, bounded,

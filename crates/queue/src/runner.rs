@@ -88,8 +88,11 @@ impl<D: Deliver> Runner<D> {
             }
         }
         self.tasks.close();
-        if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
-            warn!(running = self.tasks.len(), "handoffs still run; they are tried again next time");
+        self.queue.late.close();
+        let ended = async { tokio::join!(self.tasks.wait(), self.queue.late.wait()) };
+        if tokio::time::timeout(DRAIN_MAX, ended).await.is_err() {
+            let running = self.tasks.len() + self.queue.late.len();
+            warn!(running, "handoffs still run; they are tried again next time");
         }
     }
 
@@ -174,6 +177,7 @@ impl<D: Deliver> Runner<D> {
         self.end_holds(now).await?;
         let age = self.queue.settings().max_age;
         let over = Timestamp::from_millis(now.millis().saturating_sub(millis(age + age / 20)));
+        self.queue.end_flights(age, now).await?;
         // The last try at its full age ends most; this finds what could not be tried.
         self.give_up(Condition::waiting_since(over), now, Over::Undeliverable).await?;
         let expired = Condition::kept_back_until(State::Quarantined, now);

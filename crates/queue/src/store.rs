@@ -34,7 +34,7 @@ use self::database::Database;
 #[cfg(test)]
 pub(crate) use self::disk::DiskFile;
 pub(crate) use self::disk::{Disk, RealDisk};
-pub(crate) use self::effects::{Effects, Shared};
+pub(crate) use self::effects::{Effects, Hold, Shared};
 use self::record::Stored;
 use self::rows::NewRow;
 pub(crate) use self::rows::{BadRow, Record, count, ids, line_of, list, newest};
@@ -43,7 +43,7 @@ pub(crate) use self::select::{Condition, number};
 use self::work::Notice;
 pub(crate) use self::work::conclude;
 pub(crate) use self::work::{Claim, Claimed, Conclusion, Sendable, claim, claim_due};
-pub(crate) use self::work::{claim_after, claim_in_flight, set_aside};
+pub(crate) use self::work::{claim_after, set_aside, unsettled};
 use crate::schedule::Schedule;
 use crate::{KeepError, OpenError, Settings, State, StoreError};
 
@@ -152,11 +152,15 @@ impl Store {
     ) -> Result<(), KeepError> {
         let ways = self.ways()?;
         let row = self.row(&message, now)?;
-        let jobs = ways.database.jobs();
+        let (jobs, shared) = (ways.database.jobs(), self.shared.clone());
         let (answer, answered) = oneshot::channel();
         let then = move |placed: Result<Placed, KeepError>| match placed {
             Ok(Placed { place, pin }) => jobs.write_then(
-                move |connection, effects| row.insert(connection, effects, place, pin),
+                move |connection, effects| {
+                    row.insert(connection, effects, place, pin)?;
+                    take_off(&row, effects, &shared, now);
+                    Ok(())
+                },
                 // Whoever asked may have gone.
                 move |done| drop(answer.send(done)),
             ),
@@ -255,10 +259,20 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.ways = None;
+        self.shared.close();
         for thread in self.threads.get_mut().drain(..) {
             // A panic in there was printed by then; nothing is left to be told.
             let _ = thread.join();
         }
+    }
+}
+
+/// Nobody works on what is being handed on in session, until that has ended.
+fn take_off(row: &NewRow, effects: &mut Effects, shared: &Arc<Shared>, now: Timestamp) {
+    if let Some((id, line)) = row.in_flight()
+        && let Some(hold) = shared.take(id, line.clone(), now.plus(work::AGAIN))
+    {
+        effects.took_off(now, hold);
     }
 }
 

@@ -140,10 +140,10 @@ pub(crate) async fn keep(
     }
 }
 
-/// A kept message's handoff has ended after all. What cannot be written down stays in flight in
-/// the store and is tried again after the next start: at least once.
+/// A kept message's handoff has ended after all. What cannot be written down now, the queue writes
+/// down as soon as its store takes it.
 async fn settle(relay: &Relay, id: MessageId, delivery: Delivery) {
     if let Err(error) = relay.queue.settle(id, delivery).await {
-        warn!(%id, %error, "outcome not recorded: it will be sent again after the next start");
+        warn!(%id, %error, "outcome not written down yet; the queue tries again");
     }
 }

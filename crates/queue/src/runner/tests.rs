@@ -362,3 +362,58 @@ async fn a_try_that_ends_while_its_line_is_looked_at_is_repeated() {
     assert_eq!(to(&running.upstream.taken()), ["a@d.example"]);
     running.stop().await;
 }
+
+fn accepted() -> Delivery {
+    Delivery { outcomes: vec![Outcome::Accepted], server: None, reply: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_in_session_outlives_a_database_that_fails() {
+    let bench = Bench::new();
+    let id = bench.keep(1, "c1", &["a@d.example"], KeepState::InFlight).await;
+    let running = run(&bench.queue, Upstream::default());
+    bench.settle().await;
+    let at_once =
+        |c: &rusqlite::Connection, _: &mut store::Effects| c.pragma_update(None, "busy_timeout", 1);
+    bench.queue.0.store.write(at_once).await.unwrap();
+    let other = rusqlite::Connection::open(bench.settings().dir.join("queue.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(bench.queue.settle(id, accepted()).await.is_err());
+    assert_eq!(bench.queue.counts().queued, 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    bench.turn(2 * SECOND).await;
+    assert_eq!(bench.queue.counts().queued, 0, "written down as soon as that is possible");
+    assert!(running.upstream.taken().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handoff_whose_end_is_never_told_ends_with_its_age() {
+    let bench = Bench::new();
+    bench.keep(1, "c1", &["a@d.example"], KeepState::InFlight).await;
+    let running = run(&bench.queue, Upstream::default());
+    bench.turn(3590 * SECOND).await;
+    assert_eq!(bench.queue.counts().queued, 1);
+    assert_eq!(to(&running.until_empty(&bench).await), ["a@d.example"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_on_in_session_is_neither_sent_nor_given_back_meanwhile() {
+    let bench = Bench::new();
+    let let_go = bench.keep(1, "c1", &["a@d.example"], KeepState::InFlight).await;
+    let given_back = bench.keep(2, "c2", &["b@d.example"], KeepState::InFlight).await;
+    let running = run(&bench.queue, Upstream::default());
+    assert_eq!(bench.queue.quarantine(&Selector::default(), None, &[]).await.unwrap(), 2);
+    let one = |id| Selector { ids: vec![id], ..Selector::default() };
+    bench.queue.release(&one(let_go), &act(&bench, false)).await.unwrap();
+    let refused = bench.queue.refuse(&one(given_back), &act(&bench, false)).await.unwrap();
+    assert!(refused.is_empty(), "{refused:?}");
+    bench.turn(60 * SECOND).await;
+    assert!(running.upstream.taken().is_empty());
+    for id in [let_go, given_back] {
+        bench.queue.settle(id, accepted()).await.unwrap();
+    }
+    assert!(running.until_empty(&bench).await.is_empty(), "sent once, in session");
+    running.stop().await;
+}

@@ -1,8 +1,9 @@
 //! What a committed job changes in memory: counts, schedule, segments, which rows are in work.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use postern_mail::{MessageId, Timestamp};
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     /// What is being handed on, refused or bounced right now. By id: the database gives the number
     /// of a row that is gone to another one.
     in_work: Mutex<HashSet<MessageId>>,
+    /// What is handed on in session, since when.
+    aloft: Mutex<HashMap<MessageId, (Timestamp, Arc<Hold>)>>,
 }
 
 impl Shared {
@@ -32,6 +35,7 @@ impl Shared {
             wake: Notify::new(),
             counts: Default::default(),
             in_work: Mutex::default(),
+            aloft: Mutex::default(),
         }
     }
 
@@ -59,6 +63,30 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// The handoff in session of this message has ended: who says so first gets its hold.
+    pub(crate) fn landed(&self, id: MessageId) -> Option<Arc<Hold>> {
+        self.aloft.lock().remove(&id).map(|(_, hold)| hold)
+    }
+
+    /// What has been handed on in session for so long.
+    pub(crate) fn aloft_longer_than(
+        &self,
+        age: Duration,
+        now: Timestamp,
+    ) -> Vec<(MessageId, Arc<Hold>)> {
+        let aloft = self.aloft.lock();
+        let old = aloft.iter().filter(|(_, (since, _))| now.since(*since) >= age);
+        old.map(|(id, (_, hold))| (*id, hold.clone())).collect()
+    }
+
+    /// Ends what holds us and is held by us.
+    pub(crate) fn close(&self) {
+        let aloft = std::mem::take(&mut *self.aloft.lock());
+        drop(aloft);
+    }
+}
+
 /// A message is ours until this is ended or dropped.
 pub(crate) struct Hold {
     shared: Arc<Shared>,
@@ -69,6 +97,10 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
+    pub(super) fn line(&self) -> &LineKey {
+        &self.line
+    }
+
     fn end(&self) {
         if !self.ended.swap(true, Ordering::Relaxed) {
             self.shared.in_work.lock().remove(&self.id);
@@ -94,6 +126,7 @@ pub(crate) struct Effects {
     pins: Vec<Pin>,
     left: Vec<u64>,
     ended: Vec<Arc<Hold>>,
+    aloft: Vec<(Timestamp, Arc<Hold>)>,
     /// Counted anew from all rows: what was before does not matter.
     anew: bool,
 }
@@ -150,6 +183,11 @@ impl Effects {
         self.ended.push(hold);
     }
 
+    /// A message came whose handoff in session is still running.
+    pub(crate) fn took_off(&mut self, since: Timestamp, hold: Hold) {
+        self.aloft.push((since, Arc::new(hold)));
+    }
+
     /// All rows were counted: forget what was known before.
     pub(crate) fn anew(&mut self) {
         self.anew = true;
@@ -170,6 +208,7 @@ impl Effects {
         self.pins.extend(later.pins);
         self.left.extend(later.left);
         self.ended.extend(later.ended);
+        self.aloft.extend(later.aloft);
     }
 
     /// After the commit.
@@ -182,6 +221,8 @@ impl Effects {
                 count.fetch_add(by, Ordering::Relaxed);
             }
         }
+        let aloft = self.aloft.into_iter().map(|(since, hold)| (hold.id, (since, hold)));
+        shared.aloft.lock().extend(aloft);
         // Before the schedule hears of it: a row that is due again must be free to be taken.
         self.ended.iter().for_each(|hold| hold.end());
         if !self.schedule.is_empty() {

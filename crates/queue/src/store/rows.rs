@@ -79,6 +79,11 @@ impl NewRow {
         })
     }
 
+    /// Which message it is of, if that is still being handed on in session.
+    pub(crate) fn in_flight(&self) -> Option<(MessageId, &LineKey)> {
+        (self.state == State::InFlight).then_some((self.id, &self.line))
+    }
+
     /// Writes it; its message lies synced at `place`.
     pub(crate) fn insert(
         &self,

@@ -122,7 +122,7 @@ pub(crate) fn claim_after(
 }
 
 /// After this, a row whose worker vanished is tried again.
-const AGAIN: Duration = Duration::from_secs(60);
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
 /// After this, a line is looked at again whose message somebody works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -148,6 +148,11 @@ pub(crate) struct Notice {
 }
 
 impl Claim {
+    /// Of a message that `hold` is for.
+    pub(crate) fn new(record: Record, hold: Arc<Hold>) -> Self {
+        Self { record, hold }
+    }
+
     /// What keeps the row ours; goes with the conclusion.
     pub(crate) fn hold(&self) -> Arc<Hold> {
         self.hold.clone()
@@ -216,14 +221,22 @@ fn defer(connection: &Connection, row: i64, conclusion: &Conclusion) -> rusqlite
     Ok(())
 }
 
-/// Claims a message whose handoff in session has ended.
-pub(crate) fn claim_in_flight(
+/// The handoff in session of this message ended untold: it is due.
+pub(crate) fn unsettled(
     connection: &Connection,
-    shared: &Arc<Shared>,
-    id: MessageId,
+    effects: &mut Effects,
+    (id, hold): (MessageId, Arc<Hold>),
     now: Timestamp,
-) -> rusqlite::Result<Option<Result<Claim, BadRow>>> {
-    Ok(claim(connection, shared, &Condition::id(id), 1, now)?.pop())
+) -> rusqlite::Result<()> {
+    let changed = connection
+        .prepare_cached("UPDATE queue SET state = 0, due = ?2 WHERE id = ?1 AND state = 1")?
+        .execute(params![id.as_str(), number(now.millis())])?;
+    if changed > 0 {
+        effects.moved(State::InFlight, State::Ready);
+    }
+    effects.note(hold.line().clone(), now);
+    effects.ended(hold);
+    Ok(())
 }
 
 /// Sets a row aside whose message or texts are damaged.
