@@ -1,3 +1,5 @@
+mod table;
+
 use postern_mail::{Address, DsnNotify, DsnReturn, Recipient};
 use proptest::prelude::*;
 
