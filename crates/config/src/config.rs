@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use postern_mail::Address;
 use postern_queue::PoolSettings;
 
 /// Everything that the file says.
@@ -13,6 +14,8 @@ pub struct Config {
     pub mode: Mode,
     /// Our name towards clients and upstreams.
     pub hostname: String,
+    /// Who gets the notices about mail whose customer has no address of its own to be told at.
+    pub postmaster: Option<Address>,
     /// Folder of all that must survive a restart.
     pub data_dir: PathBuf,
     /// When clean mail is handed on.

@@ -20,5 +20,5 @@ pub use config::{
 };
 pub use directory::load_directory;
 pub use errors::{Errors, Problem};
-pub use load::{Purpose, load};
+pub use load::{Purpose, admin_socket, load};
 pub use passwords::{Passwords, ScramVerifier, load_passwords};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use postern_mail::NetworkMap;
+use postern_mail::{Address, NetworkMap};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{
@@ -39,6 +39,14 @@ pub fn load(path: &Path, purpose: Purpose) -> Result<Config, Errors> {
     let (config, problems, _) = Document::read(path, &text, |root| read(root, purpose));
     Errors::none_in(problems)?;
     Ok(Config { version: version(&text), ..config })
+}
+
+/// Where the relay of this file listens for the command line, whatever else is wrong in it: whoever
+/// has just broken the file must still reach the relay that runs.
+pub fn admin_socket(path: &Path) -> Result<PathBuf, Errors> {
+    let text = read_text(path, "name the config with --config FILE")?;
+    let (config, _, _) = Document::read(path, &text, |root| read(root, Purpose::Replay));
+    Ok(config.admin.socket)
 }
 
 /// The text of a file that must be there and be UTF-8.
@@ -77,6 +85,7 @@ fn read(root: &mut Section<'_, '_>, purpose: Purpose) -> Config {
         let remedy = "letters, digits, hyphens and dots are possible: relay.example.net";
         root.refuse("hostname", format!("is {hostname:?}"), remedy);
     }
+    let postmaster = postmaster(root, &hostname);
     let data_dir = root.path("data_dir").unwrap_or_else(|| PathBuf::from("/var/lib/postern"));
     let mut handoff = HandoffMode::Session;
     root.set("handoff", &mut handoff);
@@ -120,9 +129,21 @@ fn read(root: &mut Section<'_, '_>, purpose: Purpose) -> Config {
         admin: admin(root, &data_dir),
         log: log(root),
         hostname,
+        postmaster,
         data_dir,
         version: String::new(),
     }
+}
+
+/// `None` only where neither the key nor the name makes an address.
+fn postmaster(root: &mut Section<'_, '_>, hostname: &str) -> Option<Address> {
+    let ours = Address::parse(&format!("postmaster@{hostname}")).ok();
+    let Some(text) = root.take::<String>("postmaster") else { return ours };
+    let given = Address::parse(&text);
+    if let Err(error) = &given {
+        root.refuse("postmaster", format!("is {text:?}: {error}"), "write it as name@domain");
+    }
+    given.ok().or(ours)
 }
 
 pub(crate) use scoring::is_tier_key;

@@ -29,8 +29,6 @@ mod trace;
 
 use std::path::{Path, PathBuf};
 
-use postern_config::Purpose;
-
 pub use counters::{Counter, Counters};
 pub use live::Live;
 pub use relay::Relay;
@@ -45,5 +43,5 @@ pub fn check(config: &Path) -> anyhow::Result<()> {
 
 /// Where the relay of this config listens for the command line.
 pub fn admin_socket(config: &Path) -> anyhow::Result<PathBuf> {
-    Ok(postern_config::load(config, Purpose::Replay)?.admin.socket)
+    Ok(postern_config::admin_socket(config)?)
 }

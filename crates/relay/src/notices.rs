@@ -18,7 +18,9 @@ pub(crate) struct FromQueue(pub(crate) Weak<Relay>);
 
 impl Notices for FromQueue {
     fn bounce_to(&self, submission: &Submission) -> Option<Address> {
-        verified(&self.0.upgrade()?.live.load().directory, submission)
+        let relay = self.0.upgrade()?;
+        let live = relay.live.load();
+        verified(&live.directory, submission).or_else(|| live.config.postmaster.clone())
     }
 
     fn hostname(&self) -> String {

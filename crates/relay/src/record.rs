@@ -24,17 +24,17 @@ pub(crate) fn answered(
         event = "answered",
         %id,
         customer = identity.customer.as_ref().map_or("-", |c| c.as_str()),
-        origin = %identity.origin,
+        origin = ?identity.origin.to_string(),
         lane = %decision.lane,
         decision = %decision.verb,
         score = %decision.score(),
         rules = %Rules(decision),
         case = decision.case.as_ref().map_or("-", |c| c.as_str()),
         client = %client.ip,
-        from = sender,
+        from = ?sender,
         recipients = envelope.recipients.len(),
         bytes = size,
-        reply = %reply,
+        reply = ?reply.to_string(),
     );
     let hashed = |recipient: &postern_mail::Recipient| {
         xxh3_64_with_seed(recipient.address.folded().as_bytes(), relay.key)
@@ -77,7 +77,7 @@ const RECIPIENTS_MAX: usize = 20;
 /// Mail was refused before it was judged: nobody's, a suspended sender's, or one that loops.
 pub(crate) fn turned_away(relay: &Relay, visitor: &Visitor, reply: Reply) -> Reply {
     relay.counters.answered(&reply);
-    info!(event = "turned-away", client = %visitor.client_ip(), login = visitor.login(), reply = %reply);
+    info!(event = "turned-away", client = %visitor.client_ip(), login = visitor.login(), reply = ?reply.to_string());
     reply
 }
 

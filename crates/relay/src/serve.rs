@@ -11,6 +11,7 @@ use postern_mail::{Clock, IdSource, SystemClock};
 use postern_queue::{Handoff, Queue};
 use postern_scoring::Engine;
 use postern_smtp::Server;
+use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, RwLock, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -31,6 +32,8 @@ use crate::{acts, admin, snapshot, telemetry};
 /// `postern serve`: until SIGTERM or SIGINT.
 pub fn serve(config: &Path) -> anyhow::Result<()> {
     let live = Live::load(config, Purpose::Serve)?;
+    // Stored mail is nobody else's to read.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     let _logs = telemetry::start(&live.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

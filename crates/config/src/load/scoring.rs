@@ -31,6 +31,7 @@ pub(super) fn tiers(limits: &mut Section<'_, '_>, settings: &mut Settings) {
     limits.set_within("week_days", &mut tiers.week_days, 0..=365);
     limits.set_within("month_days", &mut tiers.month_days, 0..=3650);
     limits.set_within("origin_new", &mut tiers.origin_new, Duration::ZERO..=30 * DAY);
+    limits.set_within("new_scripts_hour", &mut tiers.new_scripts_hour, 1..=1000);
     limits.set_within("peak_percent", &mut tiers.peak_percent, 100..=10_000);
     limits.set_within("quiet_percent", &mut tiers.quiet_percent, 0..=100);
     if tiers.week_days > tiers.month_days {
@@ -85,6 +86,10 @@ fn hold(root: &mut Section<'_, '_>, settings: &mut Settings) {
         section.set_within("probe_span", &mut hold.probe_span, SECOND..=HOUR);
         section.set_within("probe_recipients", &mut hold.probe_recipients, 1..=1000);
         section.set_within("probes", &mut hold.probes, 0..=1000);
+        points(section, "doubt_points", &mut hold.doubt_points);
+        section.set_within("stage_span", &mut hold.stage_span, SECOND..=HOUR);
+        section.set_within("stage_factor", &mut hold.stage_factor, 1..=1000);
+        section.set_within("past_percent", &mut hold.past_percent, 0..=1000);
         section.set_within("new_percent", &mut hold.new_percent, 0..=100);
         section.set_within("release_spread_max", &mut hold.release_spread_max, SECOND..=DAY);
         section.set_within("release_gap", &mut hold.release_gap, MOMENT..=MINUTE);
