@@ -260,7 +260,8 @@ fn entry(act: &PersonAct, verb: &str, selector: &Selector, messages: usize) -> A
 }
 
 const KEPT_BACK: &[State] = &[State::Held, State::Quarantined];
-const WAITING: &[State] = &[State::Ready, State::Paced, State::Held, State::Quarantined];
+const WAITING: &[State] =
+    &[State::Ready, State::Paced, State::Held, State::Quarantined, State::Damaged];
 const UNDECIDED: &[State] = &[State::Ready, State::InFlight, State::Paced, State::Held];
 /// A person's release leaves at twenty messages a second: a flood of its own gets the whole
 /// cluster greylisted.

@@ -97,6 +97,8 @@ pub(crate) fn given_up(record: &Record, status: Enhanced, why: &str, expired: bo
 
 /// RFC 3463 §3.5: delivery time expired.
 pub(crate) const EXPIRED: Enhanced = Enhanced(5, 4, 7);
+/// RFC 3463 §3.4: mail system status, other.
+pub(crate) const DAMAGED: Enhanced = Enhanced(5, 3, 0);
 /// RFC 3463 §3.8: not authorised, message refused.
 pub(crate) const REFUSED: Enhanced = Enhanced(5, 7, 1);
 

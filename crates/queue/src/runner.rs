@@ -181,7 +181,8 @@ impl<D: Deliver> Runner<D> {
         // The last try at its full age ends most; this finds what could not be tried.
         self.give_up(Condition::waiting_since(over), now, Over::Undeliverable).await?;
         let expired = Condition::kept_back_until(State::Quarantined, now);
-        self.give_up(expired, now, Over::Unreleased).await
+        self.give_up(expired, now, Over::Unreleased).await?;
+        self.give_up(Condition::damaged_until(now), now, Over::Damaged).await
     }
 
     async fn end_holds(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -232,6 +233,7 @@ impl<D: Deliver> Runner<D> {
 enum Over {
     Undeliverable,
     Unreleased,
+    Damaged,
 }
 
 async fn give_up(queue: &Inner, notices: &dyn Notices, claim: Claim, over: Over) {
@@ -243,6 +245,10 @@ async fn give_up(queue: &Inner, notices: &dyn Notices, claim: Claim, over: Over)
         Over::Unreleased => {
             let why = "held for review, and not released in time";
             outcome::given_up(&claim.record, outcome::REFUSED, why, false)
+        }
+        Over::Damaged => {
+            let why = "it was damaged where it was stored, and cannot be handed on";
+            outcome::given_up(&claim.record, outcome::DAMAGED, why, false)
         }
     };
     // A notice without the original's header is better than none.
@@ -298,13 +304,17 @@ pub(crate) fn pending(record: &Record) -> (Vec<usize>, Envelope) {
     (places, envelope)
 }
 
-/// What cannot be read back is kept for a person to look at; the rest goes on.
+/// What cannot be read back is kept for a person to look at, as long as what is in quarantine; the
+/// rest goes on.
 pub(crate) async fn set_aside_row(queue: &Inner, bad: BadRow) {
     let BadRow { row, id, what } = bad;
     error!(event = "damaged", id, what, "a kept message is damaged and was set aside");
+    let until = queue.clock.now().plus(queue.settings().quarantine_max_age);
     let set_aside = queue
         .store
-        .write(move |connection, effects| store::set_aside(connection, effects, row, &what))
+        .write(move |connection, effects| {
+            store::set_aside(connection, effects, row, (&what, until))
+        })
         .await;
     if let Err(error) = set_aside {
         error!(id, %error, "and that could not be written down");

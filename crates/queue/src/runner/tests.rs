@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use postern_mail::{BatchId, CaseId, Hit, MessageId, Points};
+use postern_mail::{BatchId, CaseId, Hit, MessageId, Points, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -415,5 +415,35 @@ async fn what_is_handed_on_in_session_is_neither_sent_nor_given_back_meanwhile()
         bench.queue.settle(id, accepted()).await.unwrap();
     }
     assert!(running.until_empty(&bench).await.is_empty(), "sent once, in session");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_mail_is_given_back_by_a_person_or_with_its_age() {
+    let bench = Bench::new();
+    let looked_at = bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    bench.disk.damage();
+    let running = run(&bench.queue, Upstream::default());
+    bench.settle().await;
+    assert_eq!(bench.queue.counts().damaged, 1);
+    let states = vec![State::Held, State::Quarantined, State::Damaged];
+    let all = Selector { states, ..Selector::default() };
+    let refused = bench.queue.refuse(&all, &act(&bench, false)).await.unwrap();
+    assert_eq!(refused, [looked_at]);
+    bench.settle().await;
+    assert_eq!(bench.queue.counts().damaged, 0);
+    bench.keep(2, "c2", &["b@d.example"], KeepState::Quarantined).await;
+    bench.disk.damage();
+    let why = |c: &rusqlite::Connection, fx: &mut store::Effects| {
+        store::set_aside(c, fx, store::newest(c)?, ("a bad disk", Timestamp::default()))
+    };
+    bench.queue.0.store.write(why).await.unwrap();
+    assert_eq!(bench.queue.counts().damaged, 1);
+    bench.turn(2 * SECOND).await;
+    assert_eq!(bench.queue.counts().damaged, 0);
+    let taken = running.until_empty(&bench).await;
+    assert_eq!(to(&taken), ["owner@c1.example", "owner@c2.example"]);
+    let text = String::from_utf8_lossy(&taken[1].octets).into_owned();
+    assert!(text.contains("Status: 5.3.0\r\n") && text.contains("was damaged"), "{text}");
     running.stop().await;
 }

@@ -13,8 +13,8 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Counts up when a column is added; older databases are brought up step by step.
-const VERSION: i64 = 1;
+/// Counts up when something is added; older databases are brought up step by step.
+const VERSION: i64 = 2;
 
 /// `queue` is narrow, since it is searched and changes; `details` is wide and rarely does.
 /// States: 0 ready, 1 in flight, 2 paced, 3 held, 4 quarantined, 5 damaged.
@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS queue (
 CREATE INDEX IF NOT EXISTS lines ON queue (pool, customer, due) WHERE state IN (0, 2);
 CREATE INDEX IF NOT EXISTS ages ON queue (since) WHERE state IN (0, 2);
 CREATE INDEX IF NOT EXISTS holds ON queue (state, due) WHERE state IN (3, 4);
+CREATE INDEX IF NOT EXISTS damaged ON queue (due) WHERE state = 5;
 CREATE INDEX IF NOT EXISTS batches ON queue (batch) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS details (
     row INTEGER PRIMARY KEY,

@@ -72,6 +72,16 @@ impl Condition {
         all
     }
 
+    /// What was set aside, and is due.
+    pub(crate) fn damaged_until(now: Timestamp) -> Self {
+        Self {
+            table: "queue INDEXED BY damaged",
+            sql: "queue.state = 5 AND queue.due <= ?".to_owned(),
+            order: "queue.due",
+            values: vec![number(now.millis()).into()],
+        }
+    }
+
     /// One message.
     pub(crate) fn id(id: MessageId) -> Self {
         let values = vec![id.as_str().to_owned().into()];

@@ -239,19 +239,22 @@ pub(crate) fn unsettled(
     Ok(())
 }
 
-/// Sets a row aside whose message or texts are damaged.
+/// Sets a row aside whose message or texts are damaged; at `until` it is given back.
 pub(crate) fn set_aside(
     connection: &Connection,
     effects: &mut Effects,
     row: i64,
-    why: &str,
+    (why, until): (&str, Timestamp),
 ) -> rusqlite::Result<()> {
     let state: Option<i64> = connection
         .prepare_cached("SELECT state FROM queue WHERE row = ?1")?
         .query_row([row], |found| found.get(0))
         .optional()?;
     let Some(state) = state else { return Ok(()) };
-    connection.execute("UPDATE queue SET state = 5 WHERE row = ?1", [row])?;
+    connection.execute(
+        "UPDATE queue SET state = 5, due = ?2 WHERE row = ?1",
+        params![row, number(until.millis())],
+    )?;
     connection.execute("UPDATE details SET last_answer = ?2 WHERE row = ?1", params![row, why])?;
     effects.moved(State::from_number(state).unwrap_or(State::Damaged), State::Damaged);
     Ok(())
