@@ -9,7 +9,7 @@ use postern_mail::{BatchId, CaseId, Hit, MessageId, Timestamp};
 use crate::outcome;
 use crate::queue::{Inner, Queue};
 use crate::runner::set_aside_row;
-use crate::store::{self, Claim, Condition, Release, Released};
+use crate::store::{self, Claim, Condition, Release, Released, SoFar};
 use crate::{AuditEntry, Notices, PersonAct, QueueEvent, Selector, State, StoreError, What};
 
 impl Queue {
@@ -31,10 +31,9 @@ impl Queue {
             at: act.at,
             from: self.0.clock.now(),
             gap: RELEASE_GAP,
+            audit: Some(entry(act, "release", selector)),
         };
-        let released = self.0.release_fitting(condition, release, limit).await?;
-        self.audit(entry(act, "release", selector, released.len())).await?;
-        Ok(released)
+        self.0.release_fitting(condition, release, limit).await
     }
 
     /// A person gives mail back with a notice; says which. Held and quarantined mail, or what is in
@@ -52,31 +51,35 @@ impl Queue {
         let notices = self.0.notices.wait().await.clone();
         // The notices themselves come after it, and would fit.
         let newest = self.0.store.read(store::newest).await?;
-        let (mut refused, mut last_row) = (Vec::new(), 0);
+        let (mut refused, mut last_row, mut written) = (Vec::new(), 0, None);
         while limit > 0 {
             let mut condition = self.fitting(selector, states);
             condition.and("queue.row > ?", last_row);
             condition.and("queue.row <= ?", newest);
             let (shared, now) = (self.0.store.shared.clone(), self.0.clock.now());
             let portion = limit.min(REFUSALS_AT_ONCE);
-            let (claims, last) = self
-                .0
-                .store
-                .write(move |c, _| store::claim_after(c, &shared, &condition, portion, now))
-                .await?;
+            let entry = entry(act, "refuse", selector);
+            let claiming = self.0.store.write(move |c, _| {
+                let (claims, last) = store::claim_after(c, &shared, &condition, portion, now)?;
+                if written.is_none() && claims.iter().any(Result::is_ok) {
+                    written = Some(store::audit(c, &entry)?);
+                }
+                Ok((claims, last, written))
+            });
+            let claimed = claiming.await.map_err(StoreError::from);
+            let (claims, last, entry) = claimed.map_err(|error| error.after(refused.len()))?;
             let Some(last) = last else { break };
-            last_row = last;
+            (last_row, written) = (last, entry);
             limit -= claims.len().min(limit);
-            refused.extend(self.refuse_claims(claims, act, &notices).await);
+            refused.extend(self.refuse_claims(claims, entry, &notices).await);
         }
-        self.audit(entry(act, "refuse", selector, refused.len())).await?;
         Ok(refused)
     }
 
     async fn refuse_claims(
         &self,
         claims: store::Claimed<Claim>,
-        act: &PersonAct,
+        entry: Option<i64>,
         notices: &Arc<dyn Notices>,
     ) -> Vec<MessageId> {
         let mut tasks = tokio::task::JoinSet::new();
@@ -89,13 +92,12 @@ impl Queue {
                 }
             };
             let id = claim.record.id();
-            let one = entry(act, "refuse", &Selector { ids: vec![id], ..Selector::default() }, 1);
             let (inner, notices) = (self.0.clone(), notices.clone());
             tasks.spawn(async move {
                 let why = "refused after review";
                 let ended = outcome::given_up(&claim.record, outcome::REFUSED, why, false);
                 let original = inner.store.load(&claim.record).await.ok();
-                let finish = inner.finish(claim, original.as_deref(), ended, Some(one), &*notices);
+                let finish = inner.finish(claim, original.as_deref(), ended, entry, &*notices);
                 inner.write_down_for_sure(&finish, &*notices).await;
                 id
             });
@@ -103,25 +105,40 @@ impl Queue {
         tasks.join_all().await
     }
 
-    /// Tries what is ready now instead of at its time; says how many.
-    pub async fn retry_now(&self, selector: &Selector) -> Result<usize, StoreError> {
+    /// A person has what waits for its next try tried now; says which.
+    pub async fn retry_now(
+        &self,
+        selector: &Selector,
+        act: &PersonAct,
+    ) -> Result<Vec<MessageId>, StoreError> {
+        let limit = selector.limit.unwrap_or(usize::MAX);
         let now = self.0.clock.now();
-        let (mut limit, mut hurried) = (selector.limit.unwrap_or(usize::MAX), 0);
-        while limit > 0 {
+        let condition = || {
             let mut condition = self.fitting(selector, &[State::Ready]);
             condition.and("queue.due > ?", store::number(now.millis()));
+            condition
+        };
+        if act.dry_run {
+            return self.ids(condition(), limit).await;
+        }
+        let (mut hurried, mut so_far) = (Vec::new(), SoFar::default());
+        let entry = Arc::new(AuditEntry { at: now, ..entry(act, "retry", selector) });
+        loop {
+            let (condition, entry, left) = (condition(), entry.clone(), limit - hurried.len());
             let portion = self
                 .0
                 .store
-                .write(move |c, fx| store::hurry(c, fx, &condition, limit, now))
-                .await?;
-            hurried += portion;
-            limit -= portion.min(limit);
-            if portion < store::PORTION {
-                break;
+                .write(move |c, fx| store::hurry(c, fx, &condition, &entry, (so_far, left)))
+                .await;
+            let portion = portion.map_err(|error| StoreError::from(error).after(so_far.done));
+            let (ids, entry) = portion?;
+            let last = ids.len() < store::PORTION;
+            hurried.extend(ids);
+            so_far = SoFar { done: hurried.len(), entry };
+            if last || hurried.len() >= limit {
+                return Ok(hurried);
             }
         }
-        Ok(hurried)
     }
 
     /// The engine ends the hold (or, where the selector names that state, the quarantine) of what
@@ -144,6 +161,7 @@ impl Queue {
             at: self.0.clock.now(),
             from,
             gap: spread / u32::try_from(count).unwrap_or(u32::MAX).max(1),
+            audit: None,
         };
         let limit = selector.limit.unwrap_or(usize::MAX);
         Ok(self.0.release_fitting(condition, release, limit).await?.len())
@@ -220,17 +238,22 @@ impl Inner {
     ) -> Result<Vec<MessageId>, StoreError> {
         let (condition, release) = (Arc::new(condition), Arc::new(release));
         let mut released: Vec<MessageId> = Vec::new();
+        let mut so_far = SoFar::default();
         loop {
-            let (condition, given, done) = (condition.clone(), release.clone(), released.len());
+            let (condition, given, left) =
+                (condition.clone(), release.clone(), limit - released.len());
             let portion = self
                 .store
-                .write(move |c, fx| store::release(c, fx, &condition, &given, (done, limit - done)))
-                .await?;
+                .write(move |c, fx| store::release(c, fx, &condition, &given, (so_far, left)))
+                .await;
+            let portion = portion.map_err(|error| StoreError::from(error).after(so_far.done));
+            let (portion, entry) = portion?;
             let last = portion.len() < store::PORTION;
             for one in &portion {
                 self.tell_released(one, &release.by);
             }
             released.extend(portion.into_iter().map(|one| one.id));
+            so_far = SoFar { done: released.len(), entry };
             if last || released.len() >= limit {
                 return Ok(released);
             }
@@ -248,14 +271,15 @@ impl Inner {
     }
 }
 
-fn entry(act: &PersonAct, verb: &str, selector: &Selector, messages: usize) -> AuditEntry {
+/// Its count comes with what is done.
+fn entry(act: &PersonAct, verb: &str, selector: &Selector) -> AuditEntry {
     AuditEntry {
         at: act.at,
         by: act.by.clone(),
         act: verb.to_owned(),
-        target: serde_json::to_string(selector).unwrap_or_default(),
+        target: selector.to_string(),
         reason: act.reason.clone(),
-        messages: messages as u64,
+        messages: 0,
     }
 }
 

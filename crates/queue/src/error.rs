@@ -13,7 +13,7 @@ pub enum KeepError {
     Failed(String),
 }
 
-/// A question or an act failed; nothing of it was done.
+/// A question or an act failed; nothing of it was done, but for [`StoreError::Stopped`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No room on the disk.
@@ -36,6 +36,24 @@ pub enum StoreError {
     /// The store has been shut down.
     #[error("the store is shut down")]
     Closed,
+    /// The act was done to some of the messages; these stay as they are now.
+    #[error("stopped after {done} messages: {error}")]
+    Stopped {
+        /// To how many.
+        done: usize,
+        /// What happened then.
+        error: Box<Self>,
+    },
+}
+
+impl StoreError {
+    /// Of an act that `done` messages have already seen.
+    pub(crate) fn after(self, done: usize) -> Self {
+        match done {
+            0 => self,
+            _ => Self::Stopped { done, error: Box::new(self) },
+        }
+    }
 }
 
 /// The queue's folder cannot be used.

@@ -11,7 +11,7 @@ use crate::bounce::{self, Bounce, Failure};
 use crate::outcome::{Ended, addresses};
 use crate::queue::Inner;
 use crate::store::{Claim, Conclusion, NewMessage};
-use crate::{AuditEntry, KeepError, Notices, QueueEvent, State, What};
+use crate::{KeepError, Notices, QueueEvent, State, What};
 
 /// A notice, or why there is none.
 enum Telling {
@@ -42,7 +42,7 @@ impl Inner {
         claim: Claim,
         original: Option<&dyn Content>,
         ended: Ended,
-        audit: Option<AuditEntry>,
+        audit: Option<i64>,
         notices: &dyn Notices,
     ) -> Finish {
         let telling = self.telling(&claim, original, &ended.failures, notices);

@@ -13,6 +13,7 @@ mod outcome;
 mod queue;
 mod runner;
 mod schedule;
+mod selector;
 mod settings;
 mod store;
 #[cfg(test)]

@@ -193,6 +193,7 @@ impl<D: Deliver> Runner<D> {
             at: now,
             from: now,
             gap: HOLD_GAP,
+            audit: None,
         };
         let released = self.queue.release_fitting(over, release, PORTION).await?;
         if !released.is_empty() {

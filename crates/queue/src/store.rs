@@ -27,8 +27,8 @@ use postern_mail::{Content, Decision, MessageId, Submission, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::acts::{PORTION, Release, Released, audit, audit_log, forget_releases, hurry};
-pub(crate) use self::acts::{quarantine, release};
+pub(crate) use self::acts::{PORTION, Release, Released, SoFar, audit, audit_log};
+pub(crate) use self::acts::{forget_releases, hurry, quarantine, release};
 use self::appender::{Append, Appender, Placed};
 use self::database::Database;
 #[cfg(test)]

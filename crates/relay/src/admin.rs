@@ -1,7 +1,7 @@
 //! The admin API: JSON over HTTP on a Unix socket that only the relay's user can open.
 //!
-//! Reads answer from memory and the store; every act names a reason and is in the audit log before
-//! it happens.
+//! Reads answer from memory and the store; every act names a reason. What is done to messages is in
+//! the audit log in the same step; a suspension is done even where the log cannot be written.
 
 mod audit;
 mod cases;
@@ -106,7 +106,11 @@ impl IntoResponse for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, format!("nothing was done: {error}"))
+        let text = match error {
+            StoreError::Stopped { .. } => error.to_string(),
+            _ => format!("nothing was done: {error}"),
+        };
+        Self(StatusCode::INTERNAL_SERVER_ERROR, text)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use postern_mail::{BatchId, CaseId, Hit, MessageId, Points, Timestamp};
+use postern_mail::{BatchId, CaseId, CustomerId, Hit, MessageId, Points, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +163,7 @@ async fn a_person_releases_and_refuses() {
     assert_eq!(releases(&bench).await, 1);
     let log = bench.queue.audit_log(10).await.unwrap();
     let acts: Vec<_> = log.iter().map(|e| (e.act.as_str(), e.by.as_str(), e.messages)).collect();
-    assert_eq!(acts, [("refuse", "eve", 1), ("refuse", "eve", 1), ("release", "eve", 1)]);
+    assert_eq!(acts, [("refuse", "eve", 1), ("release", "eve", 1)]);
     running.stop().await;
 }
 
@@ -176,8 +176,8 @@ async fn nothing_leaves_quarantine_without_a_release_record() {
         let forced = bench.queue.0.store.write(move |c, _| c.execute(&sql, [])).await;
         assert!(forced.unwrap_err().to_string().contains("release record"));
     }
-    let retried = bench.queue.retry_now(&Selector::default()).await.unwrap();
-    assert_eq!(retried, 0);
+    let retried = bench.queue.retry_now(&Selector::default(), &act(&bench, false)).await.unwrap();
+    assert!(retried.is_empty() && bench.queue.audit_log(10).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,7 +311,13 @@ async fn a_retry_now_does_not_wait_for_its_time() {
     assert_eq!(item.attempts, 1);
     upstream.down.store(false, Ordering::SeqCst);
     let before = bench.now();
-    assert_eq!(bench.queue.retry_now(&Selector::default()).await.unwrap(), 1);
+    let all = Selector::default();
+    assert_eq!(bench.queue.retry_now(&all, &act(&bench, true)).await.unwrap(), [id]);
+    assert!(bench.queue.audit_log(10).await.unwrap().is_empty());
+    assert_eq!(bench.queue.retry_now(&all, &act(&bench, false)).await.unwrap(), [id]);
+    let log = bench.queue.audit_log(10).await.unwrap();
+    let told: Vec<_> = log.iter().map(|e| (&*e.act, &*e.target, e.messages)).collect();
+    assert_eq!(told, [("retry", "everything", 1)]);
     running.until_empty(&bench).await;
     assert!(bench.now().since(before) <= SECOND);
     running.stop().await;
@@ -327,7 +333,7 @@ async fn new_settings_hold_from_the_next_try_on() {
     let mut settings = bench.settings();
     settings.retry = vec![10 * SECOND];
     bench.queue.reload(settings);
-    bench.queue.retry_now(&Selector::default()).await.unwrap();
+    bench.queue.retry_now(&Selector::default(), &act(&bench, false)).await.unwrap();
     bench.settle().await;
     bench.turn(13 * SECOND).await;
     assert_eq!(running.upstream.tries.load(Ordering::SeqCst), 3);
@@ -446,4 +452,39 @@ async fn damaged_mail_is_given_back_by_a_person_or_with_its_age() {
     let text = String::from_utf8_lossy(&taken[1].octets).into_owned();
     assert!(text.contains("Status: 5.3.0\r\n") && text.contains("was damaged"), "{text}");
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_is_one_line_of_the_record_and_does_what_its_dry_run_said() {
+    let bench = Bench::new();
+    for n in 0..5 {
+        // The later it came, the earlier its hold ends.
+        let until = bench.now().plus((600 - n) * SECOND);
+        bench.keep(n, "c1", &["a@d.example"], KeepState::Held { until }).await;
+    }
+    bench.queue.tell(Arc::new(Listener::default()));
+    let two = Selector { limit: Some(2), ..Selector::default() };
+    let dry = bench.queue.release(&two, &act(&bench, true)).await.unwrap();
+    assert_eq!(bench.queue.release(&two, &act(&bench, false)).await.unwrap(), dry);
+    let of_c1 = Selector { customer: Some(CustomerId::new("c1")), ..Selector::default() };
+    assert_eq!(bench.queue.refuse(&of_c1, &act(&bench, false)).await.unwrap().len(), 3);
+    assert!(bench.queue.refuse(&of_c1, &act(&bench, false)).await.unwrap().is_empty());
+    let log = bench.queue.audit_log(10).await.unwrap();
+    let told: Vec<_> = log.iter().map(|e| (&*e.act, &*e.target, e.messages)).collect();
+    assert_eq!(told, [("refuse", "--customer c1", 3), ("release", "--limit 2", 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_that_fails_midway_says_how_far_it_came() {
+    let bench = Bench::new();
+    for n in 0..1001 {
+        bench.keep(n, "c1", &["a@d.example"], KeepState::Quarantined).await;
+    }
+    let fails = "CREATE TRIGGER fails BEFORE UPDATE ON queue WHEN OLD.row > 1000
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    bench.queue.0.store.write(|c, _| c.execute_batch(fails)).await.unwrap();
+    let error = bench.queue.release(&Selector::default(), &act(&bench, false)).await.unwrap_err();
+    assert!(error.to_string().starts_with("stopped after 1000 messages: "), "{error}");
+    let log = bench.queue.audit_log(10).await.unwrap();
+    assert_eq!(log.iter().map(|e| e.messages).collect::<Vec<_>>(), [1000]);
 }

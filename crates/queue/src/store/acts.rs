@@ -23,6 +23,17 @@ pub(crate) struct Release {
     pub(crate) from: Timestamp,
     /// … each next one so much later.
     pub(crate) gap: Duration,
+    /// Of a person.
+    pub(crate) audit: Option<AuditEntry>,
+}
+
+/// How far an act in portions has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SoFar {
+    /// Messages.
+    pub(crate) done: usize,
+    /// What is written down of it.
+    pub(crate) entry: Option<i64>,
 }
 
 /// Rows touched by one transaction at most.
@@ -41,9 +52,10 @@ fn find(
     limit: usize,
 ) -> rusqlite::Result<Vec<Found>> {
     let sql = format!(
-        "SELECT row, id, state, pool, customer FROM {} WHERE {} ORDER BY due, row LIMIT {}",
+        "SELECT row, id, state, pool, customer FROM {} WHERE {} ORDER BY {} LIMIT {}",
         condition.table,
         condition.sql,
+        condition.order,
         limit.min(PORTION)
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -69,23 +81,28 @@ pub(crate) struct Released {
 }
 
 /// Lets held and quarantined rows go that fit, up to `limit` (and [`PORTION`]), with a release
-/// record each. `done` were let go before, so that the spread goes on. Says which.
+/// record each; the spread goes on from portion to portion. Says which.
 pub(crate) fn release(
     connection: &Connection,
     effects: &mut Effects,
     condition: &Condition,
     release: &Release,
-    (done, limit): (usize, usize),
-) -> rusqlite::Result<Vec<Released>> {
+    (so_far, limit): (SoFar, usize),
+) -> rusqlite::Result<(Vec<Released>, Option<i64>)> {
+    let found = find(connection, condition, limit)?;
+    let entry = match &release.audit {
+        Some(entry) => audit_more(connection, entry, so_far.entry, found.len())?,
+        None => None,
+    };
     let mut released = Vec::new();
-    for (nth, found) in find(connection, condition, limit)?.into_iter().enumerate() {
+    for (nth, found) in found.into_iter().enumerate() {
         connection
             .prepare_cached(
                 "INSERT INTO releases (message, at, by, reason) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute(params![found.id, number(release.at.millis()), release.by, release.reason])?;
         let record = connection.last_insert_rowid();
-        let place = u32::try_from(done + nth).unwrap_or(u32::MAX);
+        let place = u32::try_from(so_far.done + nth).unwrap_or(u32::MAX);
         let due = release.from.plus(release.gap.saturating_mul(place));
         connection
             .prepare_cached(
@@ -105,7 +122,7 @@ pub(crate) fn release(
         let id = MessageId::parse(&found.id);
         released.extend(id.map(|id| Released { id, submission, from: due }));
     }
-    Ok(released)
+    Ok((released, entry))
 }
 
 /// Quarantines rows that fit and wait, up to [`PORTION`]; says how many.
@@ -150,26 +167,29 @@ fn write_decision(connection: &Connection, row: i64, decision: &Decision) -> rus
     Ok(())
 }
 
-/// Makes rows due at `now` that fit and are ready, up to `limit` (and [`PORTION`]); says how many.
+/// Makes rows due that fit and are ready, up to `limit` (and [`PORTION`]); says which.
 pub(crate) fn hurry(
     connection: &Connection,
     effects: &mut Effects,
     condition: &Condition,
-    limit: usize,
-    now: Timestamp,
-) -> rusqlite::Result<usize> {
+    act: &AuditEntry,
+    (so_far, limit): (SoFar, usize),
+) -> rusqlite::Result<(Vec<MessageId>, Option<i64>)> {
     let found = find(connection, condition, limit)?;
-    for found in &found {
+    let entry = audit_more(connection, act, so_far.entry, found.len())?;
+    let mut hurried = Vec::new();
+    for found in found {
         connection
             .prepare_cached("UPDATE queue SET due = ?2 WHERE row = ?1")?
-            .execute(params![found.row, number(now.millis())])?;
-        effects.note(found.line.clone(), now);
+            .execute(params![found.row, number(act.at.millis())])?;
+        effects.note(found.line, act.at);
+        hurried.extend(MessageId::parse(&found.id));
     }
-    Ok(found.len())
+    Ok((hurried, entry))
 }
 
-/// Writes a person's act down.
-pub(crate) fn audit(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
+/// Writes a person's act down; says as which entry.
+pub(crate) fn audit(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO audit (at, by, act, target, reason, messages)
@@ -183,7 +203,35 @@ pub(crate) fn audit(connection: &Connection, entry: &AuditEntry) -> rusqlite::Re
             entry.reason,
             number(entry.messages)
         ])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// An act that is written down as `entry` has touched so many messages more.
+pub(crate) fn audit_count(
+    connection: &Connection,
+    entry: i64,
+    messages: usize,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE audit SET messages = messages + ?2 WHERE entry = ?1")?
+        .execute(params![entry, number(messages as u64)])?;
     Ok(())
+}
+
+/// One entry an act, however many portions it has, and none where nothing fitted.
+fn audit_more(
+    connection: &Connection,
+    act: &AuditEntry,
+    written: Option<i64>,
+    messages: usize,
+) -> rusqlite::Result<Option<i64>> {
+    match written {
+        None if messages == 0 => Ok(None),
+        None => {
+            audit(connection, &AuditEntry { messages: messages as u64, ..act.clone() }).map(Some)
+        }
+        Some(entry) => audit_count(connection, entry, messages).map(|()| Some(entry)),
+    }
 }
 
 /// The latest acts, newest first.

@@ -279,8 +279,8 @@ pub(crate) fn ids(
 ) -> rusqlite::Result<Vec<MessageId>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = format!(
-        "SELECT id FROM {} WHERE {} ORDER BY row LIMIT {limit}",
-        condition.table, condition.sql
+        "SELECT id FROM {} WHERE {} ORDER BY {} LIMIT {limit}",
+        condition.table, condition.sql, condition.order
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(condition.parameters().as_slice())?;

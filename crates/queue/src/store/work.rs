@@ -10,13 +10,13 @@ use std::time::Duration;
 use postern_mail::{MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::acts::audit;
+use super::acts::audit_count;
 use super::effects::{Effects, Hold, Shared};
 use super::rows::{self, BadRow, NewRow, Record, is_sendable, line_of};
 use super::segments::{Pin, Place};
 use super::select::{Condition, number};
 use crate::schedule::LineKey;
-use crate::{AuditEntry, Progress, State};
+use crate::{Progress, State};
 
 /// A row that nobody else works on.
 pub(crate) struct Claim {
@@ -136,8 +136,8 @@ pub(crate) struct Conclusion {
     pub(crate) attempted: bool,
     /// When it is tried again; `None`: it is done.
     pub(crate) next_at: Option<Timestamp>,
-    /// A person's act that ends it, for the record.
-    pub(crate) audit: Option<AuditEntry>,
+    /// The record of the person's act that ends it.
+    pub(crate) audit: Option<i64>,
 }
 
 /// A notice to be queued in the same transaction; its octets are synced.
@@ -191,8 +191,8 @@ pub(crate) fn conclude(
             }
         }
     }
-    if let Some(entry) = &conclusion.audit {
-        audit(connection, entry)?;
+    if let Some(entry) = conclusion.audit {
+        audit_count(connection, entry, 1)?;
     }
     match notice {
         Some(notice) => notice.row.insert(connection, effects, notice.place, notice.pin),

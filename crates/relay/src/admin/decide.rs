@@ -46,7 +46,8 @@ pub(super) async fn refuse(
     Ok(Json(done(&selector, &ids, act.dry_run)))
 }
 
-fn asked(
+/// What is asked for, limited to messages in these states.
+pub(super) fn asked(
     relay: &Relay,
     caller: Caller,
     body: &Bytes,

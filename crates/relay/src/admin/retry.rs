@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Json;
-use postern_api::{Act, Done};
-use postern_mail::MessageId;
-use postern_queue::{AuditEntry, State as Kept};
+use postern_api::Done;
+use postern_queue::State as Kept;
 use tracing::info;
 
-use super::decide::done;
-use super::{Answer, Caller, read, reason, rows};
+use super::decide::{asked, done};
+use super::{Answer, Caller};
 use crate::relay::Relay;
 
 pub(super) async fn retry(
@@ -19,24 +18,10 @@ pub(super) async fn retry(
     ConnectInfo(caller): ConnectInfo<Caller>,
     body: Bytes,
 ) -> Answer<Done> {
-    let act: Act = read(&body)?;
-    let why = reason(&act.reason)?;
-    let target = serde_json::to_string(&act.selector).unwrap_or_default();
-    let selector = rows::selector(act.selector, &[Kept::Ready])?;
-    let ids: Vec<MessageId> =
-        relay.queue.list(&selector).await?.iter().map(|item| item.submission.id).collect();
-    if !act.dry_run && !ids.is_empty() {
-        let entry = AuditEntry {
-            at: relay.clock.now(),
-            by: caller.name(act.behalf.as_deref()),
-            act: "retry".into(),
-            target,
-            reason: why,
-            messages: ids.len() as u64,
-        };
-        info!(event = "retry", by = %entry.by, messages = entry.messages, reason = %entry.reason);
-        relay.queue.audit(entry).await?;
-        relay.queue.retry_now(&selector).await?;
+    let (selector, act) = asked(&relay, caller, &body, &[Kept::Ready])?;
+    let ids = relay.queue.retry_now(&selector, &act).await?;
+    if !act.dry_run {
+        info!(event = "retry", by = %act.by, messages = ids.len(), reason = %act.reason);
     }
     Ok(Json(done(&selector, &ids, act.dry_run)))
 }
