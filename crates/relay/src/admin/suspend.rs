@@ -9,7 +9,7 @@ use postern_api::{SuspensionRow, Target};
 use postern_mail::{CustomerId, Origin};
 use postern_queue::AuditEntry;
 use postern_scoring::{Lesson, Suspension};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{Answer, Caller, Refused, missing, read, reason, rows};
 use crate::relay::Relay;
@@ -28,7 +28,7 @@ pub(super) async fn suspend(
     if relay.live.load().directory.customer(&target.customer).is_none() {
         return Err(missing(format!("the directory has no customer {}", target.customer)));
     }
-    target.record(&relay, "suspend").await?;
+    target.record(&relay, "suspend").await;
     let lesson = Lesson::Suspend {
         customer: target.customer.clone(),
         origin: target.origin.clone(),
@@ -56,7 +56,7 @@ pub(super) async fn resume(
     if lessons.is_empty() {
         return Err(missing(format!("{target} is not suspended")));
     }
-    target.record(&relay, "resume").await?;
+    target.record(&relay, "resume").await;
     relay.learn(&lessons);
     snapshot::save_now(&relay).await;
     Ok(Json(of_customer(&relay, &target.customer).iter().map(rows::suspension).collect()))
@@ -81,8 +81,9 @@ impl Asked {
         })
     }
 
-    /// First the record, then the act: what is not recorded does not happen.
-    async fn record(&self, relay: &Relay, act: &str) -> Result<(), Refused> {
+    /// First the record, then the act. The flood that fills the disk is when somebody must be
+    /// suspended: then the log has to do.
+    async fn record(&self, relay: &Relay, act: &str) {
         warn!(event = act, target = %self, by = %self.by, reason = %self.reason);
         let entry = AuditEntry {
             at: relay.clock.now(),
@@ -92,7 +93,9 @@ impl Asked {
             reason: self.reason.clone(),
             messages: 0,
         };
-        Ok(relay.queue.audit(entry).await?)
+        if let Err(error) = relay.queue.audit(entry).await {
+            error!(event = "unrecorded", act, target = %self, by = %self.by, %error);
+        }
     }
 }
 
