@@ -119,13 +119,22 @@ impl<D: Deliver> Runner<D> {
     fn pick(&mut self, now: Timestamp) -> Vec<Place> {
         let shared = &self.queue.store.shared;
         let (deliver, probes) = (&self.deliver, &mut self.probes);
+        let mut looks: HashMap<Arc<str>, Look> = HashMap::new();
         let mut schedule = shared.schedule.lock();
         let mut places = Vec::new();
-        while places.len() < STARTS_MAX
-            && let Some(line) = schedule.next(now, |pool| may_try(deliver, probes, pool, now))
-        {
-            if deliver.is_down(&line.pool) {
+        while places.len() < STARTS_MAX {
+            let may = |pool: &str| {
+                let known = looks.get(pool).copied();
+                let look = known.unwrap_or_else(|| look(deliver, probes, pool, now));
+                if known.is_none() {
+                    looks.insert(pool.into(), look);
+                }
+                look != Look::Down
+            };
+            let Some(line) = schedule.next(now, may) else { break };
+            if looks.get(&line.pool) == Some(&Look::Probe) {
                 probes.insert(line.pool.to_string(), now.plus(PROBE_EVERY));
+                looks.insert(line.pool.clone(), Look::Down);
             }
             places.push(Place { shared: shared.clone(), line });
         }
@@ -341,14 +350,28 @@ impl Drop for Place {
     }
 }
 
-/// A pool that is down gets one message now and then, to see whether it still is.
-fn may_try<D: Deliver>(
+/// What a pool is given now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Up,
+    /// It is down, and gets one message to see whether it still is.
+    Probe,
+    Down,
+}
+
+fn look<D: Deliver>(
     deliver: &D,
     probes: &HashMap<String, Timestamp>,
     pool: &str,
     now: Timestamp,
-) -> bool {
-    !deliver.is_down(pool) || probes.get(pool).is_none_or(|at| *at <= now)
+) -> Look {
+    if !deliver.is_down(pool) {
+        Look::Up
+    } else if probes.get(pool).is_none_or(|at| *at <= now) {
+        Look::Probe
+    } else {
+        Look::Down
+    }
 }
 
 impl Inner {

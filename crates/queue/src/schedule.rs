@@ -4,7 +4,7 @@
 //! pool, by its earliest due time. So memory grows with customers, not with messages, and lines
 //! take turns: a line with a hundred thousand messages gets no more than one with a single one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub(crate) struct Schedule {
     lines: HashMap<LineKey, Line>,
     /// Lines whose earliest message is not due yet, as far as is known.
     sleeping: BTreeSet<(Timestamp, LineKey)>,
-    /// Lines with something due, by their last turn.
-    ready: BTreeSet<(u64, LineKey)>,
+    /// Lines with something due, by pool and their last turn.
+    ready: BTreeMap<Arc<str>, BTreeSet<(u64, LineKey)>>,
     turn: u64,
 }
 
@@ -48,7 +48,7 @@ impl Schedule {
             running: 0,
             lines: HashMap::new(),
             sleeping: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            ready: BTreeMap::new(),
             turn: 0,
         }
     }
@@ -87,7 +87,7 @@ impl Schedule {
         if let Some(old) = line.due {
             self.sleeping.remove(&(old, key.clone()));
         }
-        self.ready.remove(&(line.turn, key.clone()));
+        remove(&mut self.ready, line.turn, key);
         line.due = due;
         match due {
             Some(due) => drop(self.sleeping.insert((due, key.clone()))),
@@ -102,7 +102,7 @@ impl Schedule {
     }
 
     /// The line whose turn it is; it has taken one of the places, until [`Self::ended`]. `may` says
-    /// whether a pool takes mail now.
+    /// whether a pool takes mail now; it is asked once a pool, however many lines wait for it.
     pub(crate) fn next(
         &mut self,
         now: Timestamp,
@@ -113,23 +113,19 @@ impl Schedule {
             return None;
         }
         let line_max = self.line_running_max();
-        let mut pick = None;
-        for (turn, key) in &self.ready {
-            let free = self.lines.get(key).is_some_and(|line| line.running < line_max);
-            if free && may(&key.pool) {
-                pick = Some((*turn, key.clone()));
-                break;
-            }
-        }
-        let (turn, key) = pick?;
+        let free = |(_, key): &&(u64, LineKey)| {
+            self.lines.get(key).is_some_and(|line| line.running < line_max)
+        };
+        let pools = self.ready.iter().filter(|(pool, _)| may(pool));
+        let (turn, key) = pools.filter_map(|(_, lines)| lines.iter().find(free)).min()?.clone();
         self.turn += 1;
         self.running += 1;
-        self.ready.remove(&(turn, key.clone()));
+        remove(&mut self.ready, turn, &key);
         if let Some(line) = self.lines.get_mut(&key) {
             line.turn = self.turn;
             line.running += 1;
         }
-        self.ready.insert((self.turn, key.clone()));
+        self.ready.entry(key.pool.clone()).or_default().insert((self.turn, key.clone()));
         Some(key)
     }
 
@@ -140,7 +136,7 @@ impl Schedule {
             && let Some((_, key)) = self.sleeping.pop_first()
         {
             if let Some(line) = self.lines.get(&key) {
-                self.ready.insert((line.turn, key));
+                self.ready.entry(key.pool.clone()).or_default().insert((line.turn, key));
             }
         }
     }
@@ -157,6 +153,15 @@ impl Schedule {
     /// When the next line becomes due that is not yet.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.sleeping.first().map(|(due, _)| *due)
+    }
+}
+
+fn remove(ready: &mut BTreeMap<Arc<str>, BTreeSet<(u64, LineKey)>>, turn: u64, key: &LineKey) {
+    if let Some(lines) = ready.get_mut(&key.pool) {
+        lines.remove(&(turn, key.clone()));
+        if lines.is_empty() {
+            ready.remove(&key.pool);
+        }
     }
 }
 

@@ -51,6 +51,16 @@ fn a_pool_that_is_down_waits_alone() {
     assert_eq!(schedule.next(at(1), |pool| pool == "other"), Some(other.clone()));
     assert_eq!(schedule.next(at(1), |pool| pool == "other"), Some(other));
     assert_eq!(schedule.next(at(1), |_| false), None);
+    for customer in 2..100 {
+        schedule.note(&line(customer), at(0));
+    }
+    let mut asked = 0;
+    let mut shut = |_: &str| {
+        asked += 1;
+        false
+    };
+    assert_eq!(schedule.next(at(1), &mut shut), None);
+    assert_eq!(asked, 2, "once a pool");
 }
 
 #[test]
