@@ -60,7 +60,11 @@ impl Gate for FrontDoor {
         let live = relay.live.load_full();
         let stored = stored(&live, login);
         let sample = live.passwords.sample(scram::pick(relay.key, login));
-        match relay.verifier.verify(login, password, stored, sample, relay.clock.now()).await {
+        match relay
+            .verifier
+            .verify(visitor.client_ip(), login, password, stored, sample, relay.clock.now())
+            .await
+        {
             Verdict::Right => {
                 visitor.login = Some(login.to_owned());
                 Ok(())

@@ -4,6 +4,7 @@
 //! login's hash, and the answer is no.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use aws_lc_rs::hmac;
 use parking_lot::Mutex;
 use postern_config::ScramVerifier;
-use postern_mail::Timestamp;
+use postern_mail::{Origin, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::scram;
@@ -33,6 +34,8 @@ pub(crate) struct Verifier {
     /// What was right lately: keyed hash of login, password and stored hash, and until when.
     right: Mutex<HashMap<[u8; 32], Timestamp>>,
     threads: Arc<Semaphore>,
+    /// How many wait, by network.
+    waiting: Mutex<HashMap<Arc<str>, usize>>,
 }
 
 impl Verifier {
@@ -42,13 +45,16 @@ impl Verifier {
             key: hmac::Key::new(hmac::HMAC_SHA256, secret),
             right: Mutex::default(),
             threads: Arc::new(Semaphore::new(THREADS)),
+            waiting: Mutex::default(),
         }
     }
 
     /// Checks `password` against `hash`; `None`: there is no such login, and `sample` is checked
-    /// instead for the time it takes.
+    /// instead for the time it takes. `client` may have a few waiting checks, so that one that
+    /// guesses keeps nobody else from logging in.
     pub(crate) async fn verify(
         &self,
+        client: IpAddr,
         login: &str,
         password: &str,
         hash: Option<&str>,
@@ -61,6 +67,7 @@ impl Verifier {
         if remembered && hash.is_some() {
             return Verdict::Right;
         }
+        let Some(_waiting) = self.wait_in_line(client) else { return Verdict::Busy };
         let permit = tokio::time::timeout(WAIT_MAX, self.threads.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Verdict::Busy };
         let (password, stored) = (password.to_owned(), stored.to_owned());
@@ -79,6 +86,18 @@ impl Verifier {
         Verdict::Right
     }
 
+    /// A place among those of this network that wait, until it is dropped.
+    fn wait_in_line(&self, client: IpAddr) -> Option<Waiting<'_>> {
+        let network = Origin::ip(client).name;
+        let mut waiting = self.waiting.lock();
+        let count = waiting.entry(network.clone()).or_default();
+        if *count >= WAITING_PER_NETWORK_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Waiting { verifier: self, network })
+    }
+
     /// Length before text, so that no two triples run together.
     fn mark(&self, texts: &[&str]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
@@ -92,6 +111,25 @@ impl Verifier {
     }
 }
 
+struct Waiting<'a> {
+    verifier: &'a Verifier,
+    network: Arc<str>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.verifier.waiting.lock();
+        if let Some(count) = waiting.get_mut(&self.network) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.network);
+            }
+        }
+    }
+}
+
+/// What people behind one address type at the same moment; programs log in again later.
+const WAITING_PER_NETWORK_MAX: usize = 4;
 /// Checking costs up to a fifth of a second of one core: two at a time leave the rest for mail.
 const THREADS: usize = 2;
 /// Longer than this nobody waits for a free thread.
@@ -121,6 +159,7 @@ mod tests {
         let verifier = Verifier::new(&[7; 32]);
         let bcrypt = bcrypt::hash("secret", 4).unwrap();
         let now = Timestamp::from_millis(1);
+        let client = "192.0.2.1".parse().unwrap();
         let rows = [
             ("secret", Some(bcrypt.as_str()), Verdict::Right),
             ("secret", Some(bcrypt.as_str()), Verdict::Right),
@@ -132,12 +171,28 @@ mod tests {
             ("secret", None, Verdict::Wrong),
         ];
         for (password, hash, expect) in rows {
-            let got = verifier.verify("a@b.example", password, hash, Some(&bcrypt), now).await;
+            let got =
+                verifier.verify(client, "a@b.example", password, hash, Some(&bcrypt), now).await;
             assert_eq!(got, expect, "{password:?} {hash:?}");
         }
         // What was right is not right for another login, nor once the stored hash has changed.
         let other = bcrypt::hash("other", 4).unwrap();
-        let changed = verifier.verify("a@b.example", "secret", Some(&other), None, now).await;
+        let changed =
+            verifier.verify(client, "a@b.example", "secret", Some(&other), None, now).await;
         assert_eq!(changed, Verdict::Wrong);
+    }
+
+    #[test]
+    fn one_network_has_few_places_in_line() {
+        let verifier = Verifier::new(&[7; 32]);
+        let (guesser, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let places: Vec<_> =
+            (0..WAITING_PER_NETWORK_MAX).map(|_| verifier.wait_in_line(guesser)).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(verifier.wait_in_line(guesser).is_none());
+        assert!(verifier.wait_in_line(other).is_some());
+        drop(places);
+        assert!(verifier.wait_in_line(guesser).is_some());
+        assert!(verifier.waiting.lock().is_empty());
     }
 }

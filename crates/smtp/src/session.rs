@@ -91,7 +91,11 @@ async fn admit<G: Gate>(
         false => bound.address,
     };
     let mut connection = Connection { client: peer, local, peer: peer.ip() };
-    if listener.proxy {
+    if let Some(balancers) = &listener.proxy {
+        if balancers.longest(peer.ip()).is_none() {
+            tracing::warn!(event = "no-balancer", %peer, "closed: not in the listener's `proxy_from`");
+            return None;
+        }
         let header = stop.within(limits.handshake_timeout, proxy::read(stream));
         match Box::pin(header).await {
             Ok(Some((client, ours))) => (connection.client, connection.local) = (client, ours),

@@ -32,8 +32,9 @@ pub struct Listener {
     pub address: SocketAddr,
     /// How TLS begins here.
     pub tls: TlsMode,
-    /// Expect the PROXY protocol (v1 or v2) before anything else.
-    pub proxy: bool,
+    /// Expect the PROXY protocol (v1 or v2) before anything else, from these networks; whoever else
+    /// connects is closed, since the header says who the client is.
+    pub proxy: Option<NetworkMap<()>>,
     /// For people's mail programs: MAIL is refused without AUTH (RFC 6409 §4.3), whoever asks.
     pub submission: bool,
     /// CAs of client certificates here, instead of those of [`TlsFiles`].
@@ -43,7 +44,7 @@ pub struct Listener {
 impl Listener {
     /// One without anything special.
     pub fn new(address: SocketAddr, tls: TlsMode) -> Self {
-        Self { address, tls, proxy: false, submission: false, client_ca: None }
+        Self { address, tls, proxy: None, submission: false, client_ca: None }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+use postern_mail::NetworkMap;
 use postern_smtp::{CertificateFiles, Limits, Listener, TlsFiles, TlsMode};
 
 use super::{HOUR, Purpose, SECOND};
@@ -52,8 +54,7 @@ pub(super) fn listeners(
                 "add a section [tls] with certificate and key",
             );
         }
-        let mut proxy = false;
-        listener.set("proxy", &mut proxy);
+        let proxy = balancers(listener);
         let mut submission = false;
         listener.set("submission", &mut submission);
         let client_ca = listener.path("client_ca");
@@ -74,6 +75,32 @@ pub(super) fn listeners(
         root.missing("there is no [[listener]]", remedy);
     }
     all.into_iter().flatten().collect()
+}
+
+/// Who may say by the PROXY protocol who the client is; `None`: the protocol is not spoken.
+fn balancers(listener: &mut Section<'_, '_>) -> Option<NetworkMap<()>> {
+    let mut proxy = false;
+    listener.set("proxy", &mut proxy);
+    let from: Vec<IpNet> = listener.take("proxy_from").unwrap_or_default();
+    match (proxy, from.is_empty()) {
+        (true, true) => {
+            let remedy = "name the load balancers: proxy_from = [\"192.0.2.10/32\"]";
+            listener.refuse(
+                "proxy",
+                "needs `proxy_from`: else anybody could say who he is",
+                remedy,
+            );
+        }
+        (false, false) => {
+            listener.refuse("proxy_from", "has no use without `proxy`", "add: proxy = true");
+        }
+        _ => {}
+    }
+    let mut networks = NetworkMap::default();
+    for network in from {
+        networks.insert(network, ());
+    }
+    proxy.then_some(networks)
 }
 
 pub(super) fn limits(section: &mut Section<'_, '_>) -> Limits {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postern_mail::Address;
+use postern_mail::{Address, NetworkMap};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -74,8 +74,11 @@ impl House {
             more: Vec::new(),
         });
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let listener =
-            |&(tls, proxy): &(TlsMode, bool)| Listener { proxy, ..Listener::new(address, tls) };
+        let listener = |&(tls, proxy): &(TlsMode, bool)| {
+            let mut balancers = NetworkMap::default();
+            balancers.insert("127.0.0.1/32".parse().unwrap(), ());
+            Listener { proxy: proxy.then_some(balancers), ..Listener::new(address, tls) }
+        };
         settings.listeners = listeners.iter().map(listener).collect();
         change(&mut settings);
         let recorder = Arc::new(Recorder::default());
@@ -356,6 +359,22 @@ async fn a_message_cut_off_is_no_message() {
         tokio::task::yield_now().await;
     }
     assert!(house.recorder.messages.lock().is_empty());
+}
+
+#[tokio::test]
+async fn only_a_balancer_may_say_who_it_is() {
+    let stranger = |settings: &mut Settings| {
+        let mut balancers = NetworkMap::default();
+        balancers.insert("192.0.2.10/32".parse().unwrap(), ());
+        settings.listeners[0].proxy = Some(balancers);
+    };
+    let house = House::with(&[(TlsMode::Off, true)], stranger).await;
+    let mut client = house.connect().await;
+    // The write may meet the closed socket already.
+    let _ = client.0.write_all(b"PROXY TCP4 198.51.100.7 192.0.2.1 40000 25\r\n").await;
+    let mut heard = Vec::new();
+    let _ = client.0.read_to_end(&mut heard).await;
+    assert!(heard.is_empty(), "{heard:?}");
 }
 
 #[tokio::test]
