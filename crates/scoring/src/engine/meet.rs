@@ -128,17 +128,22 @@ impl Engine {
         if let Some(origin) = state.origins.get(&name) {
             mail.new_origin = is_new_origin(identity.origin.kind, state, origin, &settings, now);
         }
-        if name.kind == OriginKind::Script && !mail.proven {
-            let strangers = mail.strangers.len() as u32;
-            state.newcomers_strangers.add(strangers, MINUTE, now);
-            mail.newcomers_minute = state.newcomers_strangers.sum(MINUTE, now);
-        }
         mail.tier = tier(mail.customer.as_deref(), mail.site, mail.new_origin, &settings, now);
         if mail.lane != Lane::Notice && mail.lane != Lane::Forward {
             state.recipients.add(mail.counted, now);
         }
         if let Some(origin) = state.origins.get_mut(&name) {
             mail.count(origin, place_counts, &settings);
+        }
+        if name.kind == OriginKind::Script && !mail.proven {
+            // One script fills half of this window at most: it is judged by its own speed, and the
+            // site's other scripts do not pay for it. Invented names fill it together.
+            let share = settings.tiers.new_origin.burst / 2;
+            let strangers = mail.strangers.len() as u32;
+            let before = mail.strangers_sums.minute.saturating_sub(strangers);
+            let counted = strangers.min(share.saturating_sub(before));
+            state.newcomers_strangers.add(counted, MINUTE, now);
+            mail.newcomers_minute = state.newcomers_strangers.sum(MINUTE, now);
         }
         if mail.young
             && let Some(campaign) = mail.campaign.and_then(|n| self.state.campaigns.get(n))
