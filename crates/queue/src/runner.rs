@@ -183,6 +183,7 @@ impl<D: Deliver> Runner<D> {
 
     /// Ends holds that are over and gives back what is too old.
     async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.queue.store.land(now).await?;
         self.end_holds(now).await?;
         let age = self.queue.settings().max_age;
         let over = Timestamp::from_millis(now.millis().saturating_sub(millis(age + age / 20)));

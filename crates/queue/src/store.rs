@@ -56,6 +56,8 @@ pub(crate) struct Store {
     lock: File,
     /// Whether what earlier processes left is ours.
     owns: AtomicBool,
+    /// Some of that was in flight, and a full disk did not take that it is not any more.
+    unlanded: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -94,16 +96,17 @@ impl Store {
         let path = dir.join("queue.db");
         let (database, writer) =
             Database::open(&path, shared.clone()).map_err(|error| unusable(&path, &error))?;
-        let instance = writer
-            .first(|connection| rows::new_instance(connection, now))
-            .map_err(|error| unusable(&path, &error))?;
+        let unusable = |error| unusable(&path, &error);
+        let instance = writer.first(|connection| rows::new_instance(connection, now));
+        // Numbers that are counted never come near the time.
+        let instance = unless_full(instance).map_err(unusable)?;
+        let instance = instance.unwrap_or_else(|| number(now.millis()));
         let owns = is_ours(&lock).map_err(|error| folder(dir, error))?;
+        let mut landed = true;
         if owns {
-            writer
-                .first_with(|connection, effects| {
-                    adopt(connection, effects, &segments, instance, now)
-                })
-                .map_err(|error| unusable(&path, &error))?;
+            writer.first_with(|c, effects| adopt(c, effects, &segments)).map_err(unusable)?;
+            let landing = writer.first_with(|c, effects| rows::land(c, effects, instance, now));
+            landed = unless_full(landing).map_err(unusable)?.is_some();
         }
         let (appends, to_append) = mpsc::channel(APPENDS_MAX);
         let (prepare, wanted) = sync_channel(1);
@@ -119,6 +122,7 @@ impl Store {
             instance,
             lock,
             owns: owns.into(),
+            unlanded: (!landed).into(),
             threads: Mutex::new(threads),
         })
     }
@@ -133,10 +137,27 @@ impl Store {
             return Ok(false);
         }
         let (segments, instance) = (self.shared.segments.clone(), self.instance);
-        self.write(move |connection, effects| adopt(connection, effects, &segments, instance, now))
-            .await?;
+        self.write(move |connection, effects| {
+            adopt(connection, effects, &segments)?;
+            rows::land(connection, effects, instance, now)
+        })
+        .await?;
         self.owns.store(true, Ordering::Relaxed);
         Ok(true)
+    }
+
+    /// Has what was in flight with an earlier process tried again, as soon as the disk takes that.
+    pub(crate) async fn land(&self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.unlanded.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let instance = self.instance;
+        match self.write(move |c, effects| rows::land(c, effects, instance, now)).await {
+            Ok(()) => self.unlanded.store(false, Ordering::Relaxed),
+            Err(KeepError::Full(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Whether this process hands on what waits.
@@ -280,14 +301,24 @@ fn adopt(
     connection: &Connection,
     effects: &mut Effects,
     segments: &Segments,
-    instance: i64,
-    now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let usage = rows::adopt(connection, effects, instance, now)?;
+    let usage = rows::adopt(connection, effects)?;
     if let Err(error) = segments.adopt(&usage) {
         tracing::error!(%error, "segment files of an earlier process stay as they are");
     }
     Ok(())
+}
+
+/// On a full disk nothing new is kept, and what waits must leave all the same.
+fn unless_full<T>(done: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+            tracing::error!("the disk is full: what waits is handed on, and nothing new is kept");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// One process at a time owns the folder; the lock ends with its process.

@@ -299,18 +299,32 @@ pub(crate) fn new_instance(connection: &Connection, now: Timestamp) -> rusqlite:
     Ok(instance)
 }
 
-/// Takes over the rows of all processes before this one: what was in flight with them is tried
-/// again. Counts everything anew and says which segments are used.
-pub(crate) fn adopt(
+/// What was in flight with the processes before this one is tried again.
+pub(crate) fn land(
     connection: &Connection,
     effects: &mut Effects,
     instance: i64,
     now: Timestamp,
-) -> rusqlite::Result<Vec<Usage>> {
-    connection.execute(
-        "UPDATE queue SET state = 0, due = ?1 WHERE state = 1 AND instance <> ?2",
-        params![number(now.millis()), instance],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "UPDATE queue SET state = 0, due = ?1 WHERE state = 1 AND instance <> ?2
+         RETURNING pool, customer",
     )?;
+    let mut rows = statement.query(params![number(now.millis()), instance])?;
+    while let Some(row) = rows.next()? {
+        let (pool, customer): (String, String) = (row.get(0)?, row.get(1)?);
+        effects.moved(State::InFlight, State::Ready);
+        effects.note(LineKey { pool: pool.into(), customer: customer.into() }, now);
+    }
+    Ok(())
+}
+
+/// Takes over the rows of all processes before this one: counts everything anew and says which
+/// segments are used. Reads only: what waits must be found on a full disk, too.
+pub(crate) fn adopt(
+    connection: &Connection,
+    effects: &mut Effects,
+) -> rusqlite::Result<Vec<Usage>> {
     effects.anew();
     let mut states = connection.prepare("SELECT state, count(*) FROM queue GROUP BY state")?;
     let mut rows = states.query([])?;

@@ -154,6 +154,22 @@ async fn what_was_in_flight_is_ready_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_full_disk_left_in_flight_is_ready_as_soon_as_there_is_room() {
+    let bench = Bench::new();
+    let id = bench.keep(1, "c1", &["a@d.example"], KeepState::Ready).await;
+    let earlier = "UPDATE queue SET state = 1, instance = instance - 1";
+    bench.queue.0.store.write(move |c, _| c.execute(earlier, [])).await.unwrap();
+    let store = &bench.queue.0.store;
+    store.land(bench.now()).await.unwrap();
+    let state = async || bench.queue.find(id).await.unwrap().unwrap().0.state;
+    assert_eq!(state().await, State::InFlight, "nothing was left at the start");
+    store.unlanded.store(true, Ordering::SeqCst);
+    store.land(bench.now()).await.unwrap();
+    assert_eq!(state().await, State::Ready);
+    assert!(!store.unlanded.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
 #[expect(clippy::await_holding_lock, reason = "only the store's own thread waits for it")]
 async fn many_keeps_share_a_sync() {
     let bench = Bench::new();
