@@ -200,12 +200,9 @@ impl Left {
 
 /// Whether no other server may be tried.
 fn is_final(failure: &Failure) -> bool {
-    let answered = |verdict: &Verdict| {
-        verdict.answers.iter().all(|answer| matches!(answer, Answer::Refused(_) | Answer::Later(_)))
-    };
     failure.committed
         || matches!(failure.trouble, Trouble::Content(_) | Trouble::BareNewline)
-        || failure.verdict.as_ref().is_some_and(answered)
+        || failure.is_answered()
 }
 
 fn failed(

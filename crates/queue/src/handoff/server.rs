@@ -220,7 +220,7 @@ impl Server {
     /// Learns from what came of a message.
     fn judge(self: &Arc<Self>, attempt: Attempt) -> Attempt {
         match &attempt {
-            Attempt::Failed(failure, _) if failure.trouble.is_ours() => {}
+            Attempt::Failed(failure, _) if failure.is_no_fault() => {}
             Attempt::Failed(failure, _) => self.failed(&failure.trouble),
             Attempt::Verdict(..) | Attempt::Lacks(..) => {
                 self.slots.grow();

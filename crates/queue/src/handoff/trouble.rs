@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use postern_mail::Reply;
-use postern_wire::client::{self, Stage, Verdict};
+use postern_wire::client::{self, Answer, Stage, Verdict};
 
 /// What went wrong, and whether the message may have been taken all the same.
 #[derive(Debug)]
@@ -14,6 +14,24 @@ pub(super) struct Failure {
     pub(super) committed: bool,
     /// What was answered until then.
     pub(super) verdict: Option<Verdict>,
+}
+
+impl Failure {
+    /// Whether every recipient has an answer that is not "yes".
+    pub(super) fn is_answered(&self) -> bool {
+        let answered = |verdict: &Verdict| {
+            let not_yes = |answer: &Answer| matches!(answer, Answer::Refused(_) | Answer::Later(_));
+            verdict.answers.iter().all(not_yes)
+        };
+        self.verdict.as_ref().is_some_and(answered)
+    }
+
+    /// Whether it says nothing of the server: the message was turned away, and only the pipelined
+    /// rest of the dialogue was out of order.
+    pub(super) fn is_no_fault(&self) -> bool {
+        let sloppy = matches!(&self.trouble, Trouble::Wire(client::Trouble::Unexpected { .. }));
+        self.trouble.is_ours() || sloppy && self.is_answered()
+    }
 }
 
 /// What went wrong with a connection.

@@ -210,7 +210,7 @@ impl Visit {
                 }
                 "STARTTLS" => self.start_tls().await?,
                 "MAIL" => self.mail = self.at("MAIL", "250 sender").await?,
-                "RCPT" if !self.mail => self.say("503 no sender").await?,
+                "RCPT" if !self.mail => drop(self.at("RCPT without MAIL", "503 no sender").await?),
                 "RCPT" => {
                     if self.at("RCPT", "250 recipient").await? {
                         self.recipients.push(line.clone());

@@ -152,6 +152,22 @@ async fn waiting_for_room_has_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_sender_is_no_fault_of_a_sloppy_server() {
+    let fake = Fake::new(vec![
+        rule(A, "MAIL", Act::Say("550 5.7.1 never")),
+        rule(A, "RCPT without MAIL", Act::Say("250 2.1.5 ok")),
+    ]);
+    let handoff = handoff(&fake, pool(&[A]));
+    for _ in 0..10 {
+        assert_eq!(words(&send(&handoff, 1).await), ["refused 550"]);
+    }
+    let health = &handoff.health()[0];
+    assert!(health.up && health.failures == 0, "{health:?}");
+    fake.rules(vec![]);
+    assert_eq!(words(&send(&handoff, 1).await), ["accepted"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_server_is_left_alone_and_found_again() {
     let fake = Fake::new(vec![rule(A, "connect", Act::Close)]);
     let handoff = handoff(&fake, pool(&[A]));
