@@ -39,6 +39,7 @@ fn settings() -> Arc<Settings> {
         recipients_per_message: 1000,
         messages_per_session: u32::MAX,
         errors_per_session: 50,
+        idle_commands_per_session: u32::MAX,
         failed_logins_per_session: 5,
         command_line_bytes: 4096,
         command_timeout: Duration::from_secs(300),
