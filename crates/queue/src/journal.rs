@@ -1,17 +1,18 @@
 //! The journal: a file a day of JSON lines, written by a thread of its own.
 //!
-//! Appending never waits: where the thread cannot keep up, or the disk is full, lines are dropped
-//! and counted. No decision depends on the journal; mail flows without it.
+//! Lines gather for a moment and are written together. Appending never waits: where the thread
+//! cannot keep up, or the disk is full, lines are dropped and counted. No decision depends on the
+//! journal; mail flows without it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use postern_mail::Timestamp;
 use serde::Serialize;
 use tracing::warn;
@@ -31,55 +32,102 @@ pub struct JournalEntry<'a, T: Serialize> {
 /// Where lines go.
 #[derive(Debug)]
 pub struct Journal {
-    /// `None` while it is being dropped.
-    lines: Option<SyncSender<Line>>,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
+#[derive(Debug, Default)]
+struct Shared {
+    gathered: Mutex<Gathered>,
+    /// There is something to write after a while, or at once.
+    more: Condvar,
+    dropped: AtomicU64,
+}
+
+/// Lines that wait for the thread.
+#[derive(Debug, Default)]
+struct Gathered {
+    days: Vec<Day>,
+    octets: usize,
+    closed: bool,
+}
+
+/// Lines of one day's file.
 #[derive(Debug)]
-struct Line {
+struct Day {
     at: Timestamp,
     text: Vec<u8>,
+    lines: u64,
+}
+
+/// What a new line makes of those that wait.
+#[derive(Debug, PartialEq, Eq)]
+enum Added {
+    /// The thread knows already.
+    More,
+    /// The thread must hear of it.
+    Wake,
+    Dropped,
+}
+
+impl Gathered {
+    fn add(&mut self, at: Timestamp, line: &[u8]) -> Added {
+        if self.octets + line.len() > OCTETS_MAX {
+            return Added::Dropped;
+        }
+        let before = self.octets;
+        self.octets += line.len();
+        match self.days.last_mut() {
+            // One that comes late stands in the later day's file.
+            Some(day) if day_of(at) <= day_of(day.at) => {
+                day.text.extend_from_slice(line);
+                day.lines += 1;
+            }
+            _ => self.days.push(Day { at, text: line.to_vec(), lines: 1 }),
+        }
+        let full = before < GATHER_OCTETS && self.octets >= GATHER_OCTETS;
+        if before == 0 || full { Added::Wake } else { Added::More }
+    }
 }
 
 impl Journal {
     /// Starts the thread that writes to `dir`; files older than `max_age` are deleted.
     pub(crate) fn start(dir: PathBuf, max_age: Duration) -> io::Result<Self> {
         std::fs::create_dir_all(&dir)?;
-        let (lines, receiver) = sync_channel(LINES_MAX);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let mut writer =
-            Writer { dir, max_age, dropped: dropped.clone(), day: None, buffer: Vec::new() };
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(&receiver))?;
-        Ok(Self { lines: Some(lines), dropped, thread: Some(thread) })
+        let shared = Arc::new(Shared::default());
+        let mut writer = Writer { dir, max_age, shared: shared.clone(), day: None };
+        let thread =
+            std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Appends a line without waiting.
     pub fn append<T: Serialize>(&self, entry: &JournalEntry<'_, T>) {
-        let Ok(mut text) = serde_json::to_vec(entry) else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+        let added = match serde_json::to_vec(entry) {
+            Ok(mut line) => {
+                line.push(b'\n');
+                self.shared.gathered.lock().add(entry.at, &line)
+            }
+            Err(_) => Added::Dropped,
         };
-        text.push(b'\n');
-        let line = Line { at: entry.at, text };
-        if self.lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        match added {
+            Added::More => {}
+            Added::Wake => drop(self.shared.more.notify_one()),
+            Added::Dropped => drop(self.shared.dropped.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
     /// Lines that were lost since start.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.shared.dropped.load(Ordering::Relaxed)
     }
 }
 
 /// Waits until what was appended is written.
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.lines = None;
+        self.shared.gathered.lock().closed = true;
+        self.shared.more.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic in there was printed by then; nothing is left to be told.
             let _ = thread.join();
@@ -87,53 +135,51 @@ impl Drop for Journal {
     }
 }
 
-/// Lines that may wait for the thread: about 10 MB.
-const LINES_MAX: usize = 10_000;
-/// So much is written at once.
-const BUFFER_OCTETS: usize = 256 * 1024;
+/// What may wait for the thread.
+const OCTETS_MAX: usize = 10 << 20;
+/// So much is written at once, …
+const GATHER_OCTETS: usize = 64 << 10;
+/// … and less after this time.
+const GATHER_FOR: Duration = Duration::from_millis(100);
 
 struct Writer {
     dir: PathBuf,
     max_age: Duration,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
     /// Days since 1970 and the file of this day.
     day: Option<(u64, File)>,
-    buffer: Vec<u8>,
 }
 
 impl Writer {
     /// Ends when the journal is dropped.
-    fn run(&mut self, lines: &Receiver<Line>) {
-        while let Ok(line) = lines.recv() {
-            let mut count = 0;
-            let mut next = Some(line);
-            while let Some(line) = next {
-                if self.day.as_ref().is_none_or(|(day, _)| *day != day_of(line.at)) {
-                    self.flush(&mut count);
-                    self.turn_over(line.at);
-                }
-                self.buffer.extend_from_slice(&line.text);
-                count += 1;
-                if self.buffer.len() >= BUFFER_OCTETS {
-                    self.flush(&mut count);
-                }
-                next = lines.try_recv().ok();
+    fn run(&mut self) {
+        let shared = self.shared.clone();
+        loop {
+            let mut gathered = shared.gathered.lock();
+            shared.more.wait_while(&mut gathered, |g| g.octets == 0 && !g.closed);
+            let few = |g: &mut Gathered| g.octets < GATHER_OCTETS && !g.closed;
+            // How it ends does not matter: what there is, is written.
+            let _ = shared.more.wait_while_for(&mut gathered, few, GATHER_FOR);
+            let days = std::mem::take(&mut gathered.days);
+            gathered.octets = 0;
+            let closed = gathered.closed;
+            drop(gathered);
+            days.iter().for_each(|day| self.write(day));
+            if closed {
+                return;
             }
-            self.flush(&mut count);
         }
     }
 
-    /// Writes what has gathered, `count` lines; what cannot be written is dropped.
-    fn flush(&mut self, count: &mut u64) {
-        let written = match &mut self.day {
-            Some((_, file)) => file.write_all(&self.buffer).is_ok(),
-            None => *count == 0,
-        };
-        if !written {
-            self.dropped.fetch_add(*count, Ordering::Relaxed);
+    /// What cannot be written is dropped.
+    fn write(&mut self, day: &Day) {
+        if self.day.as_ref().is_none_or(|(open, _)| *open < day_of(day.at)) {
+            self.turn_over(day.at);
         }
-        self.buffer.clear();
-        *count = 0;
+        let file = self.day.as_mut().map(|(_, file)| file);
+        if file.is_none_or(|file| file.write_all(&day.text).is_err()) {
+            self.shared.dropped.fetch_add(day.lines, Ordering::Relaxed);
+        }
     }
 
     /// Opens the file of `at`'s day and deletes what is too old.
@@ -206,6 +252,7 @@ mod tests {
         journal.append(&entry(start, "a"));
         journal.append(&entry(start, "b"));
         journal.append(&entry(start + day, "c"));
+        journal.append(&entry(start, "late"));
         drop(journal);
         let mut names: Vec<_> = std::fs::read_dir(&dir)
             .unwrap()
@@ -217,6 +264,36 @@ mod tests {
         let text = std::fs::read_to_string(dir.join("2026-11-24.jsonl")).unwrap();
         let line = |what| format!("{{\"at\":{start},\"event\":\"test\",\"what\":\"{what}\"}}\n");
         assert_eq!(text, line("a") + &line("b"));
+        let text = std::fs::read_to_string(dir.join("2026-11-25.jsonl")).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+
+    #[test]
+    fn lines_gather_before_anybody_is_woken() {
+        let (mut gathered, at) = (Gathered::default(), Timestamp::from_millis(1));
+        let line = [b'x'; 1024];
+        let woken: Vec<usize> =
+            (1..=1000).filter(|_| gathered.add(at, &line) == Added::Wake).collect();
+        assert_eq!(woken, [1, 64], "for the first, and when there is enough");
+        let lost = (1000..20_000).filter(|_| gathered.add(at, &line) == Added::Dropped).count();
+        assert_eq!(lost, 20_000 - OCTETS_MAX / 1024, "memory has an end");
+    }
+
+    #[test]
+    fn what_was_appended_is_written_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal =
+            Journal::start(folder.path().to_owned(), Duration::from_secs(86_400)).unwrap();
+        let start = 1_795_554_000_000;
+        for _ in 0..3 {
+            journal.append(&entry(start, "a"));
+        }
+        let file = folder.path().join("2026-11-24.jsonl");
+        // The journal is not dropped before: else the test hangs.
+        while std::fs::read_to_string(&file).map_or(0, |text| text.lines().count()) < 3 {
+            std::thread::yield_now();
+        }
+        drop(journal);
     }
 
     #[test]
@@ -226,8 +303,8 @@ mod tests {
         let journal = Journal::start(dir.clone(), Duration::from_secs(86_400)).unwrap();
         std::fs::remove_dir(&dir).unwrap();
         journal.append(&entry(1, "a"));
-        let dropped = journal.dropped.clone();
+        let shared = journal.shared.clone();
         drop(journal);
-        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+        assert_eq!(shared.dropped.load(Ordering::Relaxed), 1);
     }
 }
