@@ -137,7 +137,13 @@ pub fn examine(head: &[u8], size: u64, envelope: &Envelope, settings: &Settings)
         }
     }
     facts.findings = findings(
-        &Sight { octets, structure: &structure, reading: &reading, facts: &facts },
+        &Sight {
+            octets,
+            structure: &structure,
+            reading: &reading,
+            facts: &facts,
+            heads: rules::Heads::of(&reading.folded),
+        },
         settings,
     );
     facts.anomalies = structure.anomalies;

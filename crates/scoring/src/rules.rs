@@ -35,6 +35,7 @@ mod parcel_fee;
 mod password_form;
 mod pharma;
 mod phish_result;
+mod phrases;
 mod program_file;
 mod reply_without_thread;
 mod sextortion;
@@ -44,6 +45,8 @@ mod subject_token;
 mod tests;
 mod urgent_link;
 
+pub(crate) use phrases::Heads;
+use phrases::matches;
 pub(crate) use stream::*;
 
 /// What kind of evidence a rule gives. Two of one family count as one signal.
@@ -90,6 +93,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) structure: &'a Structure,
     pub(crate) reading: &'a Reading,
     pub(crate) facts: &'a Facts,
+    /// Where phrases may begin in the folded text.
+    pub(crate) heads: Heads,
 }
 
 impl Sight<'_> {
@@ -156,34 +161,16 @@ const fn content(
     ContentRule { rule: Rule { id, family: Family::Content, hundredths, about }, look }
 }
 
-/// How many different patterns of a set match, with the first match's words.
-fn matches(set: &regex::Regex, text: &str, wanted: usize) -> Option<String> {
-    let mut found: Vec<&str> = Vec::new();
-    let text = &text[..text.floor_char_boundary(PHRASE_OCTETS_MAX)];
-    for hit in set.find_iter(text).take(MATCHES_MAX) {
-        if !found.contains(&hit.as_str()) {
-            found.push(hit.as_str());
-        }
-        if found.len() >= wanted {
-            return Some(found.join(", "));
-        }
-    }
-    None
-}
-
-/// What a message wants stands in its first pages; the rest is quotation and small print.
-const PHRASE_OCTETS_MAX: usize = 16 * 1024;
-/// Matches looked at in one message.
-const MATCHES_MAX: usize = 200;
-
-/// Makes a lazily built pattern of alternatives that begin a word. The patterns are constants, and
-/// the tests build each.
+/// Makes a set of alternatives that begin a word. The patterns are constants, and the tests build
+/// each.
 macro_rules! words {
     ($name:ident, $($word:literal),+ $(,)?) => {
-        static $name: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-            let all = concat!("(?-u:\\b)(?:", $($word, "|",)+ "\u{0}\u{0})");
-            regex::Regex::new(all).expect("constant pattern")
-        });
+        pub(super) static $name: super::phrases::Phrases = {
+            const ALL: &str = concat!("(?-u:\\b)(?:", $($word, "|",)+ "\u{0}\u{0})");
+            super::phrases::Phrases::new(ALL, || {
+                regex::Regex::new(ALL).expect("constant pattern")
+            })
+        };
     };
 }
 use words;

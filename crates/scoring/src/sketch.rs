@@ -28,10 +28,13 @@ impl Sketch {
     /// Of a subject and a text; `None` where there are too few words.
     pub(crate) fn of(subject: &str, text: &str) -> Option<Self> {
         let mut least = [u64::MAX; PLACES];
-        let mut count = 0;
+        let (mut count, mut seen) = (0, [0; SEEN_PLACES]);
         for word in subject.split_whitespace().chain(text.split_whitespace()).take(WORDS_MAX) {
             let Some(feature) = plain_hash(word) else { continue };
             count += 1;
+            if !is_new(&mut seen, feature) {
+                continue;
+            }
             for (place, seed) in least.iter_mut().zip(SEEDS) {
                 *place = (*place).min(mix(feature ^ seed));
             }
@@ -51,6 +54,27 @@ impl Sketch {
             .chunks_exact(2)
             .enumerate()
             .map(|(i, pair)| mix(u64::from(pair[0]) << 16 | u64::from(pair[1]) | (i as u64) << 32))
+    }
+}
+
+/// More than words are looked at, so that a free place is always near.
+const SEEN_PLACES: usize = 512;
+const _: () = assert!(WORDS_MAX < SEEN_PLACES);
+
+/// A word that came before cannot make a minimum smaller.
+fn is_new(seen: &mut [u64; SEEN_PLACES], feature: u64) -> bool {
+    let mut at = feature as usize >> 4;
+    loop {
+        let place = &mut seen[at % SEEN_PLACES];
+        if *place == feature {
+            return false;
+        }
+        // No feature is 0.
+        if *place == 0 {
+            *place = feature;
+            return true;
+        }
+        at += 1;
     }
 }
 

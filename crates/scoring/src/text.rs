@@ -70,19 +70,39 @@ pub(crate) fn read(octets: &[u8], structure: &mut Structure, budget: &Budget) ->
     let main = if reading.text.trim().is_empty() { &html_text } else { &reading.text };
     reading.main = main.clone();
     reading.text.push_str(&html_text);
-    reading.folded = format!("{}\n{}", reading.subject, reading.text);
-    if reading.folded.is_ascii() {
-        reading.folded.make_ascii_lowercase();
-    } else {
-        reading.folded = reading.folded.to_lowercase();
-    }
+    reading.folded = folded(format!("{}\n{}", reading.subject, reading.text));
     reading
+}
+
+/// In lower case.
+fn folded(mut text: String) -> String {
+    if text.is_ascii() {
+        text.make_ascii_lowercase();
+        return text;
+    }
+    // How this one is written small depends on the letters around it.
+    if text.contains('Σ') {
+        return text.to_lowercase();
+    }
+    let mut out = String::with_capacity(text.len() + text.len() / 64);
+    let mut rest = text.as_str();
+    while let Some(at) = rest.bytes().position(|octet| !octet.is_ascii()) {
+        out.push_str(&rest[..at]);
+        let mut letters = rest[at..].chars();
+        out.extend(letters.next().into_iter().flat_map(char::to_lowercase));
+        rest = letters.as_str();
+    }
+    out.push_str(rest);
+    out.make_ascii_lowercase();
+    out
 }
 
 fn decoded_text(octets: &[u8], part: &Part, room: usize, structure: &mut Structure) -> String {
     let body = &octets[part.body.clone()];
     let plain = match part.encoding {
-        Encoding::Identity => body[..body.len().min(room)].to_vec(),
+        Encoding::Identity => {
+            return mime::to_text(&body[..body.len().min(room)], part.kind.charset.as_deref());
+        }
         Encoding::Base64 => {
             let (plain, junk) = mime::base64(body, room);
             if junk * JUNK_SHARE > body.len() {

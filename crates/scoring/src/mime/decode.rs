@@ -44,12 +44,14 @@ pub(crate) fn quoted_printable(octets: &[u8], limit: usize) -> (Vec<u8>, usize) 
     let mut out = Vec::with_capacity(octets.len().min(limit));
     let (mut at, mut broken) = (0, 0);
     while at < octets.len() && out.len() < limit {
-        let octet = octets[at];
-        at += 1;
-        if octet != b'=' {
-            out.push(octet);
+        let plain = memchr::memchr(b'=', &octets[at..]).unwrap_or(octets.len() - at);
+        if plain > 0 {
+            let plain = plain.min(limit - out.len());
+            out.extend_from_slice(&octets[at..at + plain]);
+            at += plain;
             continue;
         }
+        at += 1;
         let rest = &octets[at..];
         // A soft line break may have blanks before its end (RFC 2045 §6.7, rule 3).
         let blanks = rest.iter().take_while(|o| matches!(o, b' ' | b'\t')).count();

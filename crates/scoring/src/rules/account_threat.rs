@@ -37,6 +37,6 @@ fn look(sight: &Sight<'_>) -> Option<String> {
     if sight.reading.links.iter().all(|link| sight.facts.is_own_link(link.domain())) {
         return None;
     }
-    matches(&THREATS, &sight.reading.folded, 1)
+    matches(&THREATS, &sight.heads, &sight.reading.folded, 1)
         .map(|words| format!("“{words}” beside a foreign link"))
 }

@@ -32,5 +32,5 @@ pub(super) const RULE: ContentRule = content(
     "ADVANCE_FEE",
     250,
     "Four or more phrases of the letters that promise a stranger millions.",
-    |sight: &Sight<'_>| matches(&SIGNS, &sight.reading.folded, 4),
+    |sight: &Sight<'_>| matches(&SIGNS, &sight.heads, &sight.reading.folded, 4),
 );

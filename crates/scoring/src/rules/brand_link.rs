@@ -13,7 +13,10 @@ fn look(sight: &Sight<'_>) -> Option<String> {
     let reading = sight.reading;
     let subject = reading.subject.to_lowercase();
     let closing: String = {
-        let main = reading.main.trim_end().to_lowercase();
+        let main = reading.main.trim_end();
+        // No letter shrinks to a third of its octets or less when it is made small.
+        let tail = main.ceil_char_boundary(main.len().saturating_sub(4 * CLOSING_OCTETS));
+        let main = main[tail..].to_lowercase();
         let from = main.len().saturating_sub(CLOSING_OCTETS);
         main[main.ceil_char_boundary(from)..].to_owned()
     };

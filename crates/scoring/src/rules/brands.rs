@@ -1,5 +1,9 @@
 //! Brands that mail of hosted customers is most often dressed up as, with the domains they mail from.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// A brand.
 pub(crate) struct Brand {
     /// As people read it, in lower case.
@@ -103,9 +107,36 @@ const HELP_DESKS: Brand = brand(
     &[],
 );
 
+/// All brands' words, with the place in the list of the brand that each belongs to.
+struct Words {
+    words: AhoCorasick,
+    owners: Vec<usize>,
+}
+
+static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
+    let all = || BRANDS.iter().enumerate().flat_map(|(i, b)| b.words.iter().map(move |w| (i, w)));
+    let words = all().map(|(_, word)| word);
+    let words = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok()?;
+    Some(Words { words, owners: all().map(|(owner, _)| owner).collect() })
+});
+
+/// Brands whose words stand somewhere in a text, in the order of the list: few texts have any.
+fn mentioned(text: &str) -> impl Iterator<Item = &'static Brand> {
+    let mut found: Vec<usize> = match WORDS.as_ref() {
+        Some(all) => {
+            let hits = all.words.find_overlapping_iter(text);
+            hits.map(|hit| all.owners[hit.pattern().as_usize()]).collect()
+        }
+        None => (0..BRANDS.len()).collect(),
+    };
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(|place| &BRANDS[place])
+}
+
 /// The brand named in a text in lower case.
 pub(crate) fn named_in(text: &str) -> Option<&'static Brand> {
-    BRANDS.iter().find(|b| b.words.iter().any(|word| has_word(text, word))).or_else(|| {
+    mentioned(text).find(|b| b.words.iter().any(|word| has_word(text, word))).or_else(|| {
         let desk = HELP_DESKS.words.iter().any(|word| text.trim() == *word);
         desk.then_some(&HELP_DESKS)
     })
@@ -113,7 +144,7 @@ pub(crate) fn named_in(text: &str) -> Option<&'static Brand> {
 
 /// The brand that the end of a text in lower case is signed with.
 pub(crate) fn signed_by(closing: &str) -> Option<&'static Brand> {
-    BRANDS.iter().find(|b| {
+    mentioned(closing).find(|b| {
         b.words.iter().any(|word| {
             closing.lines().any(|line| {
                 let line = line.trim();

@@ -19,6 +19,6 @@ fn look(sight: &Sight<'_>) -> Option<String> {
     let file = sight.reading.files.iter().find(|file| {
         encrypted(&file.magic) || file.name.ends_with(".rar") || file.name.ends_with(".7z")
     })?;
-    let word = matches(&PASSWORD, &sight.reading.folded, 1)?;
+    let word = matches(&PASSWORD, &sight.heads, &sight.reading.folded, 1)?;
     Some(format!("{:?} beside “{word}”", file.name))
 }

@@ -28,5 +28,5 @@ pub(super) const RULE: ContentRule = content(
     "GAMBLING",
     180,
     "Two or more phrases of casino advertisements.",
-    |sight: &Sight<'_>| matches(&SIGNS, &sight.reading.folded, 2),
+    |sight: &Sight<'_>| matches(&SIGNS, &sight.heads, &sight.reading.folded, 2),
 );

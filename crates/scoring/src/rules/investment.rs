@@ -34,5 +34,5 @@ pub(super) const RULE: ContentRule = content(
     "INVESTMENT",
     180,
     "Three or more phrases of advertisements for quick riches.",
-    |sight: &Sight<'_>| matches(&SIGNS, &sight.reading.folded, 3),
+    |sight: &Sight<'_>| matches(&SIGNS, &sight.heads, &sight.reading.folded, 3),
 );

@@ -47,7 +47,7 @@ pub(super) const RULE: ContentRule =
 
 fn look(sight: &Sight<'_>) -> Option<String> {
     let foreign = sight.reading.links.iter().find(|l| !sight.facts.is_own_link(l.domain()))?;
-    matches(&PARCEL, &sight.reading.folded, 1)?;
-    let trouble = matches(&TROUBLE, &sight.reading.folded, 1)?;
+    matches(&PARCEL, &sight.heads, &sight.reading.folded, 1)?;
+    let trouble = matches(&TROUBLE, &sight.heads, &sight.reading.folded, 1)?;
     Some(format!("“{trouble}”, link to {}", foreign.host))
 }

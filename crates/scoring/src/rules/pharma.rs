@@ -1,6 +1,6 @@
 //! Advertisements of pills.
 
-use super::{ContentRule, Sight, content, matches, words};
+use super::{ContentRule, Heads, Sight, content, matches, words};
 
 words!(
     SIGNS,
@@ -34,5 +34,6 @@ words!(
 pub(super) const RULE: ContentRule =
     content("PHARMA", 230, "Two or more phrases of pill advertisements.", |sight: &Sight<'_>| {
         let name = sight.facts.from_name.to_lowercase();
-        matches(&SIGNS, &format!("{name}\n{}", sight.reading.folded), 2)
+        let heads = sight.heads.and(Heads::of(&name));
+        matches(&SIGNS, &heads, &format!("{name}\n{}", sight.reading.folded), 2)
     });

@@ -33,5 +33,5 @@ pub(super) const RULE: ContentRule = content(
     "SEXTORTION",
     300,
     "Five or more phrases of the blackmail about a recorded video.",
-    |sight: &Sight<'_>| matches(&SIGNS, &sight.reading.folded, 5),
+    |sight: &Sight<'_>| matches(&SIGNS, &sight.heads, &sight.reading.folded, 5),
 );

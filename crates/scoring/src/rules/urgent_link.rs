@@ -27,7 +27,7 @@ pub(super) const RULE: ContentRule = content(
     "A deadline of hours, and a link that belongs neither to the sender nor to the customer.",
     |sight: &Sight<'_>| {
         let foreign = sight.reading.links.iter().find(|l| !sight.facts.is_own_link(l.domain()))?;
-        let words = matches(&SIGNS, &sight.reading.folded, 1)?;
+        let words = matches(&SIGNS, &sight.heads, &sight.reading.folded, 1)?;
         Some(format!("“{words}” beside a link to {}", foreign.host))
     },
 );

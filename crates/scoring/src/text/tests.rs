@@ -23,6 +23,14 @@ fn html_reads_as_shown() {
 }
 
 #[test]
+fn letters_of_all_kinds_fold() {
+    for text in ["", "PLAIN Text", "ÄÖÜ ẞ Grüße", "İSTANBUL x", "ΟΔΟΣ Σα", "Ж日本É", "x\u{212a}Y"]
+    {
+        assert_eq!(folded(text.to_owned()), text.to_lowercase(), "{text}");
+    }
+}
+
+#[test]
 fn links_in_plain_text() {
     let rows = [
         ("see https://a.example/x?y=1.", Some(("a.example", "/x?y=1"))),
