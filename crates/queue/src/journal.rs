@@ -22,7 +22,7 @@ use tracing::warn;
 pub struct JournalEntry<'a, T: Serialize> {
     /// When it happened.
     pub at: Timestamp,
-    /// What kind of thing: `decision`, `outcome`, `act`, …
+    /// What kind of thing: `answered`, `forwarded`, …
     pub event: &'a str,
     /// Its fields, which stand beside the others.
     #[serde(flatten)]

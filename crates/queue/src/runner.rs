@@ -1,5 +1,7 @@
-//! What happens to kept mail by itself: handing on what is due, line by line in turns; ending
-//! holds; giving back what is too old.
+//! What happens to kept mail by itself: handing on what is due, line by line in turns; in
+//! `sweep`, what only time does.
+
+mod sweep;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,15 +12,13 @@ use std::time::Duration;
 use postern_mail::{Content, Envelope, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use crate::outcome::{self, Retry, of_delivery};
+use crate::outcome::{Retry, of_delivery};
 use crate::queue::Inner;
 use crate::schedule::LineKey;
-use crate::store::{
-    self, BadRow, Claim, Claimed, Condition, PORTION, Record, Release, Sendable, Shared,
-};
-use crate::{Delivery, Handoff, Notices, Progress, QueueEvent, State, StoreError, What};
+use crate::store::{self, BadRow, Claimed, Record, Sendable, Shared};
+use crate::{Delivery, Handoff, Notices, Progress, QueueEvent, StoreError, What};
 
 /// Who hands messages on; tests have their own.
 pub(crate) trait Deliver: Clone + Send + Sync + 'static {
@@ -180,92 +180,6 @@ impl<D: Deliver> Runner<D> {
             drop(place);
         });
     }
-
-    /// Ends holds that are over and gives back what is too old.
-    async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.queue.store.land(now).await?;
-        self.end_holds(now).await?;
-        let age = self.queue.settings().max_age;
-        let over = Timestamp::from_millis(now.millis().saturating_sub(millis(age + age / 20)));
-        self.queue.end_flights(age, now).await?;
-        // The last try at its full age ends most; this finds what could not be tried.
-        self.give_up(Condition::waiting_since(over), now, Over::Undeliverable).await?;
-        let expired = Condition::kept_back_until(State::Quarantined, now);
-        self.give_up(expired, now, Over::Unreleased).await?;
-        self.give_up(Condition::damaged_until(now), now, Over::Damaged).await
-    }
-
-    async fn end_holds(&self, now: Timestamp) -> Result<(), StoreError> {
-        let over = Condition::kept_back_until(State::Held, now);
-        let release = Release {
-            by: "engine".to_owned(),
-            reason: "hold ended".to_owned(),
-            at: now,
-            from: now,
-            gap: HOLD_GAP,
-            audit: None,
-        };
-        let released = self.queue.release_fitting(over, release, PORTION).await?;
-        if !released.is_empty() {
-            info!(event = "holds-ended", messages = released.len());
-        }
-        Ok(())
-    }
-
-    async fn give_up(
-        &self,
-        condition: Condition,
-        now: Timestamp,
-        over: Over,
-    ) -> Result<(), StoreError> {
-        let shared = self.queue.store.shared.clone();
-        let claims = self
-            .queue
-            .store
-            .write(move |connection, _| {
-                store::claim(connection, &shared, &condition, GIVE_UPS_MAX, now)
-            })
-            .await?;
-        for claim in claims {
-            match claim {
-                Ok(claim) => {
-                    let (queue, notices) = (self.queue.clone(), self.notices.clone());
-                    self.tasks.spawn(async move { give_up(&queue, &*notices, claim, over).await });
-                }
-                Err(bad) => set_aside_row(&self.queue, bad).await,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Why a message's time is over.
-#[derive(Debug, Clone, Copy)]
-enum Over {
-    Undeliverable,
-    Unreleased,
-    Damaged,
-}
-
-async fn give_up(queue: &Inner, notices: &dyn Notices, claim: Claim, over: Over) {
-    let ended = match over {
-        Over::Undeliverable => {
-            let why = "not delivered in time";
-            outcome::given_up(&claim.record, outcome::EXPIRED, why, true)
-        }
-        Over::Unreleased => {
-            let why = "held for review, and not released in time";
-            outcome::given_up(&claim.record, outcome::REFUSED, why, false)
-        }
-        Over::Damaged => {
-            let why = "it was damaged where it was stored, and cannot be handed on";
-            outcome::given_up(&claim.record, outcome::DAMAGED, why, false)
-        }
-    };
-    // A notice without the original's header is better than none.
-    let original = queue.store.load(&claim.record).await.ok();
-    let finish = queue.finish(claim, original.as_deref(), ended, None, notices);
-    queue.write_down_for_sure(&finish, notices).await;
 }
 
 /// Hands one message on and writes down what became of it.
@@ -383,22 +297,14 @@ impl Inner {
     }
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Messages started by one look at the schedule.
 const STARTS_MAX: usize = 256;
-/// Messages given up by one sweep.
-const GIVE_UPS_MAX: usize = 200;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// The handoff probes by itself; this is for the case that it does not.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(100);
 /// After an error of the store.
 const STILL: Duration = Duration::from_secs(1);
-/// Held mail of one batch leaves one after the other.
-const HOLD_GAP: Duration = Duration::from_millis(10);
 /// Running handoffs are waited for so long: a reply to the end of data that comes later than this
 /// is lost, and the message is sent twice.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
