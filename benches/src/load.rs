@@ -1,7 +1,7 @@
 //! The load generator: parallel SMTP sessions, each with some messages, again and again.
 //!
 //! A closed loop on one thread. MAIL, RCPT and DATA go in one write, the content in another. Senders
-//! are [`SENDERS`](crate::customers::SENDERS) customers, each from an address of its own, to people
+//! are [`SENDERS`] customers, each from an address of its own, to people
 //! at 50 domains.
 
 use std::cell::RefCell;
