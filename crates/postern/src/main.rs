@@ -48,7 +48,7 @@ enum Verb {
         /// The config whose rules count; without it the built-in defaults.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Messages, mboxes, or folders of messages; `-` reads a message from standard input.
+        /// Messages, mboxes, or folders of messages; `-` reads their paths from standard input, one a line.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

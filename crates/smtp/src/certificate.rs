@@ -23,7 +23,7 @@ struct Fields<'d> {
     extensions: &'d [u8],
 }
 
-/// Optional version [0], then serial, signature, issuer, validity, subject; extensions in [3].
+/// Optional version `[0]`, then serial, signature, issuer, validity, subject; extensions in `[3]`.
 fn fields(certificate: &[u8]) -> Option<Fields<'_>> {
     let (_, certificate, _) = element(certificate)?;
     let (_, signed, _) = element(certificate)?;
