@@ -66,7 +66,7 @@ impl Running {
         let scoring = Arc::new(config.scoring.clone());
         let mut engine = Engine::new(scoring, live.directory.clone(), key);
         let snapshot = config.data_dir.join("engine.snapshot");
-        snapshot::restore(&mut engine, &snapshot);
+        snapshot::restore(&mut engine, &snapshot, clock.now());
         let (smtp, drain) = (config.smtp.clone(), config.drain);
         let socket = config.admin.socket.clone();
 

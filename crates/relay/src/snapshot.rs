@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postern_mail::Timestamp;
 use postern_scoring::Engine;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -25,13 +26,17 @@ pub(crate) fn engine_key(data_dir: &Path) -> io::Result<u64> {
     Ok(key)
 }
 
-/// Puts back what an earlier process saved. Without it, or where it is damaged, the engine begins
-/// with an empty memory and mail flows.
-pub(crate) fn restore(engine: &mut Engine, path: &Path) {
+/// Puts back what an earlier process saved. Without it, or where it cannot be used, the engine begins
+/// with an empty memory and mail flows. What was not used is set aside: the next one would replace
+/// it, and it may have been the clock that was wrong.
+pub(crate) fn restore(engine: &mut Engine, path: &Path, now: Timestamp) {
     match std::fs::read(path) {
         Ok(bytes) => {
-            if let Err(error) = engine.restore(&bytes) {
-                warn!(path = %path.display(), %error, "snapshot not used: the engine begins anew");
+            if let Err(error) = engine.restore(&bytes, now) {
+                let aside = path.with_extension("unused");
+                let kept = std::fs::rename(path, &aside).is_ok();
+                let aside = if kept { aside.display().to_string() } else { String::new() };
+                error!(%error, aside, "snapshot not used: the engine begins anew");
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -97,5 +102,25 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_unused_snapshot_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.snapshot");
+        let engine = || Engine::new(Arc::default(), Arc::default(), 1);
+        let mut ahead = engine();
+        ahead.tick(Timestamp::from_millis(601_000));
+        for (octets, now, used) in [
+            (ahead.snapshot(), 1_000, true),
+            (ahead.snapshot(), 999, false),
+            (b"nonsense".to_vec(), 1_000, false),
+        ] {
+            std::fs::write(&path, &octets).unwrap();
+            restore(&mut engine(), &path, Timestamp::from_millis(now));
+            assert_eq!(path.exists(), used);
+            let aside = std::fs::read(path.with_extension("unused")).unwrap_or_default();
+            assert_eq!(aside == octets, !used);
+        }
     }
 }

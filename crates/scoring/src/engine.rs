@@ -14,6 +14,7 @@ mod notices;
 mod special;
 #[cfg(test)]
 mod tests;
+mod views;
 mod weigh;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use postern_mail::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::act::{Act, Case, Suspension};
+use crate::act::Act;
 use crate::lane::is_site;
 use crate::rules;
 use crate::settings::Settings;
@@ -49,8 +50,22 @@ pub enum SnapshotError {
         /// Its version.
         found: u32,
     },
+    /// It was written by a clock that went ahead, or the clock is behind now. Time never steps back
+    /// in here: it would stand still until that time, and no window would pass.
+    #[error(
+        "snapshot of the engine was written at {written}, and the clock says {now}: one of them is \
+         wrong"
+    )]
+    Ahead {
+        /// Its time.
+        written: Timestamp,
+        /// The time now.
+        now: Timestamp,
+    },
 }
 
+/// How far a snapshot may be ahead of the clock: more than what setting a clock right takes.
+const AHEAD_MAX: std::time::Duration = std::time::Duration::from_secs(600);
 /// Version of the snapshot.
 const VERSION: u32 = 1;
 
@@ -161,34 +176,6 @@ impl Engine {
         acts
     }
 
-    /// Cases, oldest first.
-    pub fn cases(&self) -> Vec<Case> {
-        self.state.cases.values().cloned().collect()
-    }
-
-    /// Who may not send, by customer and origin.
-    pub fn suspensions(&self) -> Vec<Suspension> {
-        let mut all = Vec::new();
-        for (customer, state) in &self.state.customers {
-            let of_origins = state.origins.iter().map(|(o, s)| (Some(o.clone()), &s.suspended));
-            for (origin, suspended) in of_origins.chain([(None, &state.suspended)]) {
-                let Some(suspended) = suspended.as_ref().filter(|s| s.holds(self.state.now)) else {
-                    continue;
-                };
-                all.push(Suspension {
-                    customer: customer.clone(),
-                    origin,
-                    since: suspended.since,
-                    until: Some(suspended.until),
-                    case: self.state.case_id(suspended.case),
-                    reason: suspended.reason.clone(),
-                });
-            }
-        }
-        all.sort_by(|a, b| (&a.customer, &a.origin).cmp(&(&b.customer, &b.origin)));
-        all
-    }
-
     /// Everything that is remembered.
     pub fn snapshot(&self) -> Vec<u8> {
         let written = Written { version: VERSION, key: self.key, state: &self.state };
@@ -196,13 +183,17 @@ impl Engine {
         serde_json::to_vec(&written).unwrap_or_default()
     }
 
-    /// Takes over what another engine remembered.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+    /// Takes over what another engine remembered until `now`.
+    pub fn restore(&mut self, bytes: &[u8], now: Timestamp) -> Result<(), SnapshotError> {
         let Head { version } = serde_json::from_slice(bytes)?;
         if version != VERSION {
             return Err(SnapshotError::Version { found: version });
         }
         let Read { key, state } = serde_json::from_slice(bytes)?;
+        let written = state.now;
+        if written.since(now) > AHEAD_MAX {
+            return Err(SnapshotError::Ahead { written, now });
+        }
         self.key = key;
         self.state = state;
         Ok(())

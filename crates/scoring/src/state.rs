@@ -199,9 +199,22 @@ impl State {
 
     /// The stream of a hold.
     pub(crate) fn stream_of(&mut self, hold: &Hold) -> Option<&mut Stream> {
-        let customer = self.customers.get_mut(&hold.customer)?;
-        customer.origins.get_mut(&hold.origin)?.streams.get_mut(&hold.lane)
+        stream_among(&mut self.customers, hold)
     }
+
+    /// A hold and its stream, as far as there are any.
+    pub(crate) fn hold_and_stream(&mut self, number: u64) -> Option<(&Hold, Option<&mut Stream>)> {
+        let hold = self.holds.get(&number)?;
+        Some((hold, stream_among(&mut self.customers, hold)))
+    }
+}
+
+fn stream_among<'a>(
+    customers: &'a mut HashMap<CustomerId, CustomerState>,
+    hold: &Hold,
+) -> Option<&'a mut Stream> {
+    let customer = customers.get_mut(&hold.customer)?;
+    customer.origins.get_mut(&hold.origin)?.streams.get_mut(&hold.lane)
 }
 
 impl Suspended {

@@ -1,20 +1,19 @@
 //! GET a customer: its contract, and how things stand with it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{self, Path};
 use axum::response::Json;
 use postern_api::{CustomerView, StateCount};
 use postern_mail::{CustomerId, Timestamp};
-use postern_queue::Selector;
+use postern_queue::{Selector, State};
 
 use super::{Answer, missing, rows};
 use crate::relay::Relay;
 
 pub(super) async fn customer(
-    State(relay): State<Arc<Relay>>,
+    extract::State(relay): extract::State<Arc<Relay>>,
     Path(id): Path<String>,
 ) -> Answer<CustomerView> {
     let id = CustomerId::new(id);
@@ -22,14 +21,17 @@ pub(super) async fn customer(
     let customer = known.ok_or_else(|| missing(format!("the directory has no customer {id}")))?;
     let (cases, suspensions) = {
         let engine = relay.engine.lock();
-        (engine.cases(), engine.suspensions())
+        (engine.cases_of(&id), engine.suspensions_of(&id))
     };
-    let of_it = Selector { customer: Some(id.clone()), ..Selector::default() };
-    let mut kept = BTreeMap::new();
-    for item in relay.queue.list(&of_it).await? {
-        *kept.entry(item.state).or_insert(0) += 1;
+    let mut kept = Vec::new();
+    for state in State::ALL {
+        let customer = Some(id.clone());
+        let of_it = Selector { customer, states: vec![state], ..Selector::default() };
+        let messages = relay.queue.count(&of_it).await?;
+        if messages > 0 {
+            kept.push(StateCount { state: state.to_string(), messages });
+        }
     }
-    let is_about_it = |case: &&postern_scoring::Case| case.origins.iter().any(|(of, _)| *of == id);
     Ok(Json(CustomerView {
         id: id.to_string(),
         name: customer.name.clone(),
@@ -39,16 +41,9 @@ pub(super) async fn customer(
         domains: customer.domains.iter().map(ToString::to_string).collect(),
         networks: customer.networks.iter().map(ToString::to_string).collect(),
         logins: customer.logins.iter().map(|login| login.login.to_string()).collect(),
-        suspensions: suspensions
-            .iter()
-            .filter(|s| s.customer == id)
-            .map(rows::suspension)
-            .collect(),
-        cases: cases.iter().filter(is_about_it).map(rows::case).collect(),
-        kept: kept
-            .into_iter()
-            .map(|(state, messages)| StateCount { state: state.to_string(), messages })
-            .collect(),
+        suspensions: suspensions.iter().map(rows::suspension).collect(),
+        cases: cases.iter().map(rows::case).collect(),
+        kept,
     }))
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn status(State(relay): State<Arc<Relay>>) -> Json<Status> {
     let waiting = relay.queue.counts();
     let (cases, suspended) = {
         let engine = relay.engine.lock();
-        (engine.cases().iter().filter(|case| !case.closed).count(), engine.suspensions().len())
+        (engine.open_case_count(), engine.suspension_count())
     };
     Json(Status {
         mode: match live.config.mode {

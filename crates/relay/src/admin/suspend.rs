@@ -108,7 +108,5 @@ impl std::fmt::Display for Asked {
 }
 
 fn of_customer(relay: &Relay, customer: &CustomerId) -> Vec<Suspension> {
-    let mut all = relay.engine.lock().suspensions();
-    all.retain(|suspension| suspension.customer == *customer);
-    all
+    relay.engine.lock().suspensions_of(customer)
 }

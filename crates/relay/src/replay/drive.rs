@@ -123,7 +123,7 @@ impl<'a> Drive<'a> {
                 self.learn(&lesson, at);
             }
             Event::Upstream { state, .. } => self.upstream(state == Up::Up, at),
-            Event::Restart { .. } => self.restart()?,
+            Event::Restart { .. } => self.restart(at)?,
             Event::End | Event::Last { .. } => {}
         }
         Ok(())
@@ -317,11 +317,11 @@ impl<'a> Drive<'a> {
     }
 
     /// The process ends here, and a new one goes on from what it has stored.
-    fn restart(&mut self) -> anyhow::Result<()> {
+    fn restart(&mut self, at: Timestamp) -> anyhow::Result<()> {
         let snapshot = self.engine.snapshot();
         let settings = Arc::new(self.live.config.scoring.clone());
         self.engine = Engine::new(settings, Arc::clone(&self.live.directory), KEY);
-        self.engine.restore(&snapshot).context("the engine's own snapshot")
+        self.engine.restore(&snapshot, at).context("the engine's own snapshot")
     }
 }
 

@@ -35,12 +35,12 @@ impl Engine {
 
     /// Quarantines a hold that news have corroborated.
     pub(super) fn condemn_hold(&mut self, number: u64, now: Timestamp, acts: &mut Vec<Act>) {
-        let Some(hold) = self.state.holds.get(&number).cloned() else { return };
         let settings = std::sync::Arc::clone(&self.settings);
+        let Some((hold, stream)) = self.state.hold_and_stream(number) else { return };
         let mut hits: Vec<Hit> = hold.hits.iter().map(|w| w.hit.clone()).collect();
         let why = format!("up to {} new recipients in a minute", hold.fastest);
         hits.push(super::judge::hit(rules::BURST_NEW_RECIPIENTS, 200, why));
-        if let Some(stream) = self.state.stream_of(&hold) {
+        if let Some(stream) = stream {
             let points = stream.fates.points(now, &settings.evidence).hundredths();
             if points > 0 {
                 let why = stream.fates.why();
@@ -48,9 +48,10 @@ impl Engine {
             }
         }
         let campaign = hold.batches.iter().flat_map(|b| b.campaigns.iter()).next().copied();
-        let case = self.case_of(&hold.customer, &hold.origin, campaign, &hits, now, acts);
+        let (customer, origin) = (hold.customer.clone(), hold.origin.clone());
+        let case = self.case_of(&customer, &origin, campaign, &hits, now, acts);
         self.quarantine_hold(number, case, &hits, acts);
-        self.suspend(&hold.customer, &hold.origin, case, now, acts);
+        self.suspend(&customer, &origin, case, now, acts);
     }
 
     /// Moves a hold's batches into quarantine under a case; the hold ends.

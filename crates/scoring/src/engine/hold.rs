@@ -101,7 +101,8 @@ impl Engine {
         if let Some(batch) = hold.batches.back_mut() {
             batch.messages += 1;
             batch.recipients += mail.all.len() as u32;
-            batch.strangers.extend(&mail.strangers);
+            let room = STRANGERS_MAX.saturating_sub(batch.strangers.len());
+            batch.strangers.extend(mail.strangers.iter().take(room));
             if batch.samples.len() < SAMPLES_MAX {
                 batch.samples.push(mail.submission.id);
             }
@@ -134,13 +135,14 @@ impl Engine {
 
     fn verdict_on_hold(&mut self, number: u64, waited: Duration, now: Timestamp) -> End {
         let settings = std::sync::Arc::clone(&self.settings);
-        let Some(hold) = self.state.holds.get(&number).cloned() else { return End::Free };
+        let Some(hold) = self.state.holds.get(&number) else { return End::Free };
         let allowed = self.state.customers.get(&hold.customer).is_some_and(|customer| {
             customer.allowances.iter().any(|a| a.from <= now && a.until > now && a.left > 0)
         });
+        let Some((hold, stream)) = self.state.hold_and_stream(number) else { return End::Free };
         let mut hits = hold.hits.clone();
         let (mut fates, mut fresh) = (0, 0);
-        if let Some(stream) = self.state.stream_of(&hold) {
+        if let Some(stream) = stream {
             fates = stream.fates.points(now, &settings.evidence).hundredths();
             fresh = stream.fates.fresh().0;
             // A long clean past must not buy the burst a discount.
@@ -281,6 +283,9 @@ const FRESH_MAX: i32 = 50;
 const HEARD_SPAN: Duration = Duration::from_secs(86_400);
 /// The shortest time between two looks at a hold.
 const STEP: Duration = Duration::from_secs(10);
+/// Strangers of a batch that become known when it goes; further ones stay strangers. No honest
+/// mailing of so many has only strangers in it.
+const STRANGERS_MAX: usize = 20_000;
 /// Messages of a batch that a case shows.
 const SAMPLES_MAX: usize = 3;
 /// Campaigns of a batch that are told apart.

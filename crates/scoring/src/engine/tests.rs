@@ -178,7 +178,13 @@ fn a_burst_whose_mail_bounces_is_condemned_and_the_shop_goes_on_selling() {
     let cases = house.engine.cases();
     assert_eq!(cases.len(), 1, "one cause, one case");
     assert_eq!(cases[0].origins[0].1, Origin::script(NEW));
-    assert_eq!(house.engine.suspensions().len(), 1);
+    let suspensions = house.engine.suspensions();
+    assert_eq!(suspensions.len(), 1);
+    assert_eq!(house.engine.suspension_count(), 1);
+    assert_eq!(house.engine.suspensions_of(&suspensions[0].customer), suspensions);
+    assert_eq!(house.engine.suspensions_of(&CustomerId::new("nobody")), []);
+    assert_eq!(house.engine.open_case_count(), 1);
+    assert_eq!(house.engine.cases_of(&suspensions[0].customer), cases);
     let (_, order) = house.send(begin + 301, &script(SHOP), "late@d.example", PLAIN);
     assert_eq!(order.decision.verb, Verb::Forward);
 }
@@ -326,7 +332,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
             let snapshot = house.engine.snapshot();
             let directory = Arc::clone(&house.engine.directory);
             house.engine = Engine::new(Arc::new(Settings::default()), directory, 99);
-            house.engine.restore(&snapshot).unwrap();
+            house.engine.restore(&snapshot, at(7 * DAY)).unwrap();
             assert_eq!(house.engine.snapshot(), snapshot, "nothing is lost on the way");
         }
         let verbs = house.burst(7 * DAY + 40, &script(NEW), 400, Fate::UnknownUser);
@@ -334,6 +340,17 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
     };
     assert!(run(false) == run(true));
     let mut house = house();
-    assert!(house.engine.restore(b"{\"version\":99}").is_err());
-    assert!(house.engine.restore(b"nonsense").is_err());
+    assert!(house.engine.restore(b"{\"version\":99}", at(0)).is_err());
+    assert!(house.engine.restore(b"nonsense", at(0)).is_err());
+}
+
+#[test]
+fn a_snapshot_from_the_future_is_refused() {
+    let mut house = house();
+    house.engine.tick(at(DAY));
+    let snapshot = house.engine.snapshot();
+    assert!(house.engine.restore(&snapshot, at(DAY - 600)).is_ok());
+    let error = house.engine.restore(&snapshot, at(DAY - 601)).unwrap_err().to_string();
+    let written = at(DAY).to_string();
+    assert!(error.contains(&written) && error.contains("the clock says"), "{error}");
 }
