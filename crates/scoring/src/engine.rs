@@ -196,6 +196,7 @@ impl Engine {
         }
         self.key = key;
         self.state = state;
+        self.state.index_cases();
         Ok(())
     }
 

@@ -31,6 +31,9 @@ pub(crate) struct State {
     pub(crate) timers: std::collections::BTreeSet<(Timestamp, u64)>,
     #[serde(with = "pairs")]
     pub(crate) cases: BTreeMap<u64, Case>,
+    /// The newest case that names an origin; made anew from the cases.
+    #[serde(skip)]
+    pub(crate) case_of: HashMap<(CustomerId, Origin), u64>,
     pub(crate) outage: Outage,
     /// Holds for speed that began lately, by customer.
     pub(crate) trips: VecDeque<(Timestamp, CustomerId)>,
@@ -195,6 +198,31 @@ impl State {
     /// A case's public id.
     pub(crate) fn case_id(&self, case: Option<u64>) -> Option<CaseId> {
         self.cases.get(&case?).map(|case| case.id.clone())
+    }
+
+    /// The open case that names an origin. No origin is in two: while one is open, what the origin
+    /// does is added to it.
+    pub(crate) fn open_case_of(&self, who: &(CustomerId, Origin)) -> Option<u64> {
+        let number = *self.case_of.get(who)?;
+        self.cases.get(&number).is_some_and(|case| !case.closed).then_some(number)
+    }
+
+    /// Finds each origin's newest case.
+    pub(crate) fn index_cases(&mut self) {
+        let named = |(number, case): (&u64, &Case)| {
+            case.origins.iter().map(|who| (who.clone(), *number)).collect::<Vec<_>>()
+        };
+        self.case_of = self.cases.iter().flat_map(named).collect();
+    }
+
+    /// Forgets the oldest case.
+    pub(crate) fn forget_case(&mut self) {
+        let Some((number, case)) = self.cases.pop_first() else { return };
+        for who in &case.origins {
+            if self.case_of.get(who) == Some(&number) {
+                self.case_of.remove(who);
+            }
+        }
     }
 
     /// The stream of a hold.

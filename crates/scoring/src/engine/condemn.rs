@@ -105,20 +105,17 @@ impl Engine {
         let open = |case: &Case| !case.closed;
         let known = self
             .state
-            .cases
-            .iter()
-            .rev()
-            .find(|(_, case)| open(case) && case.origins.contains(&who))
-            .map(|(number, _)| *number)
+            .open_case_of(&who)
             .or_else(|| of_campaign.filter(|n| self.state.cases.get(n).is_some_and(open)));
         let number = known.unwrap_or_else(|| self.open_case(hits, now, acts));
         let passed = self.passed_lately(customer, origin, now);
         if let Some(case) = self.state.cases.get_mut(&number)
-            && !case.origins.contains(&who)
+            && self.state.case_of.get(&who) != Some(&number)
         {
             case.escaped += passed;
             if case.origins.len() < ORIGINS_MAX {
-                case.origins.push(who);
+                case.origins.push(who.clone());
+                self.state.case_of.insert(who, number);
             }
         }
         number
@@ -142,7 +139,7 @@ impl Engine {
         };
         self.state.cases.insert(number, case);
         while self.state.cases.len() > self.settings.memory.cases_max as usize {
-            self.state.cases.pop_first();
+            self.state.forget_case();
         }
         acts.push(Act::OpenCase(id));
         number

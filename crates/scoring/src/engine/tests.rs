@@ -187,6 +187,12 @@ fn a_burst_whose_mail_bounces_is_condemned_and_the_shop_goes_on_selling() {
     assert_eq!(house.engine.cases_of(&suspensions[0].customer), cases);
     let (_, order) = house.send(begin + 301, &script(SHOP), "late@d.example", PLAIN);
     assert_eq!(order.decision.verb, Verb::Forward);
+    let snapshot = house.engine.snapshot();
+    house.engine.restore(&snapshot, at(begin + 302)).unwrap();
+    house.burst(begin + 303, &script(NEW), 5, Fate::UnknownUser);
+    let grown = house.engine.cases();
+    assert_eq!(grown.len(), 1, "a restart opens no second case");
+    assert!(grown[0].messages > cases[0].messages);
 }
 
 #[test]
