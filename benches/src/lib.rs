@@ -4,6 +4,7 @@
 //! Nothing here is used by the product. `benches/README.md` says how each bench is run.
 
 pub mod compare;
+pub mod crowd;
 pub mod customers;
 pub mod floor;
 pub mod house;

@@ -85,9 +85,10 @@ fn print_row(what: &str, kb: u64, before: u64) {
 /// For the relay to have answered and freed what it does not need.
 const SETTLE: Duration = Duration::from_secs(2);
 
-type Session = (TcpStream, Inbox);
+pub(crate) type Session = (TcpStream, Inbox);
 
-async fn idle(relay: SocketAddr, count: usize) -> anyhow::Result<Vec<Session>> {
+/// Sessions that said EHLO.
+pub(crate) async fn idle(relay: SocketAddr, count: usize) -> anyhow::Result<Vec<Session>> {
     let mut open = Vec::with_capacity(count);
     for n in 0..count {
         open.push(connect(relay, n).await?);
@@ -113,7 +114,8 @@ async fn slow(relay: SocketAddr, count: usize) -> anyhow::Result<Vec<Session>> {
 
 const SLOW_LINES: usize = 10;
 
-async fn begin((stream, inbox): &mut Session, n: usize) -> anyhow::Result<()> {
+/// The session is in the middle of a message.
+pub(crate) async fn begin((stream, inbox): &mut Session, n: usize) -> anyhow::Result<()> {
     let envelope =
         format!("MAIL FROM:<info@shop{n}.example>\r\nRCPT TO:<p{n}@d1.example>\r\nDATA\r\n");
     stream.write_all(envelope.as_bytes()).await?;

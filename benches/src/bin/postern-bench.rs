@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use postern_benches::{compare, floor, memory, sink};
+use postern_benches::{compare, crowd, floor, memory, sink};
 
 /// Measures whole relays over loopback.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ enum Verb {
     Whole(compare::Plan),
     /// Show what idle connections, slow writers and big messages take in memory.
     Memory(memory::Plan),
+    /// Show what honest clients notice of idle connections, slow writers and a flood.
+    Crowd(crowd::Plan),
     /// Be the sink (the other verbs start it themselves).
     Sink {
         /// Where to listen.
@@ -39,6 +41,7 @@ enum Verb {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().verb {
         Verb::Whole(plan) => one_thread()?.block_on(compare::run(&plan)),
+        Verb::Crowd(plan) => one_thread()?.block_on(crowd::run(&plan)),
         Verb::Memory(plan) => one_thread()?.block_on(memory::run(&plan)),
         Verb::Sink { address } => one_thread()?.block_on(sink::serve(address)),
         Verb::Floor { address, sink, group } => {
