@@ -1,46 +1,29 @@
 //! The relay as the front end sees it: who may send, and what is said to those who may not.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use postern_config::{Mode, ScramVerifier};
-use postern_mail::{Client, Content, Envelope, Method, Recipient, Reply, Verb};
+use postern_mail::{Content, Envelope, Method, Recipient, Reply, Verb};
 use postern_smtp::{Connection, Gate, Proof, Salt, Secured, Xclient};
 use tracing::info;
 
-use crate::identify::{self, Evidence};
+use crate::identify;
 use crate::live::Live;
 use crate::passwords::Verdict;
 use crate::pipeline;
 use crate::record::turned_away;
 use crate::relay::Relay;
+use crate::visitor::Visitor;
 use crate::{replies, scram};
 
 /// The relay, at its front door.
 pub(crate) struct FrontDoor(pub(crate) Arc<Relay>);
 
-/// One connection.
-pub(crate) struct Visitor {
-    connection: Connection,
-    helo: String,
-    esmtp: bool,
-    secured: Option<Secured>,
-    login: Option<String>,
-    xclient: Option<Xclient>,
-}
-
 impl Gate for FrontDoor {
     type Session = Visitor;
 
     fn connect(&self, connection: &Connection) -> Result<Visitor, Reply> {
-        Ok(Visitor {
-            connection: connection.clone(),
-            helo: String::new(),
-            esmtp: false,
-            secured: None,
-            login: None,
-            xclient: None,
-        })
+        Ok(Visitor::new(connection))
     }
 
     fn hello(&self, visitor: &mut Visitor, helo: &str, esmtp: bool) {
@@ -172,46 +155,4 @@ fn failed(relay: &Relay, visitor: &Visitor, login: &str) -> Reply {
     relay.guesses.failed(login, visitor.client_ip(), relay.clock.now());
     info!(event = "auth-failed", client = %visitor.client_ip(), login = ?login);
     replies::wrong_password()
-}
-
-impl Visitor {
-    /// What identity is derived from, before the message.
-    pub(crate) fn evidence(&self) -> Evidence<'_> {
-        Evidence {
-            peer: self.connection.client.ip(),
-            auth: self.login.as_deref(),
-            certificate: self.secured.as_ref().and_then(|tls| tls.certificate.as_deref()),
-            xclient: self.xclient.as_ref().map(|x| x.login.as_deref()),
-        }
-    }
-
-    /// The client, as a trusted peer named it, else as the socket has it.
-    pub(crate) fn client_ip(&self) -> IpAddr {
-        let named = self.xclient.as_ref().and_then(|x| x.addr);
-        named.unwrap_or_else(|| self.connection.client.ip()).to_canonical()
-    }
-
-    /// For `Received` and the engine.
-    pub(crate) fn client(&self, method: Method) -> Client {
-        let named = self.xclient.as_ref();
-        let helo = named.and_then(|x| x.helo.clone().or_else(|| x.name.clone()));
-        Client {
-            ip: self.client_ip(),
-            helo: helo.unwrap_or_else(|| self.helo.clone()),
-            tls: self.secured.is_some(),
-            esmtp: self.esmtp,
-            queues: method.is_server(),
-        }
-    }
-
-    /// The login that authenticated here, or that a trusted peer named.
-    pub(crate) fn login(&self) -> Option<&str> {
-        let named = self.xclient.as_ref().and_then(|x| x.login.as_deref());
-        self.login.as_deref().or(named)
-    }
-
-    /// Whether it logged in here (`ESMTPSA`).
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.login.is_some()
-    }
 }

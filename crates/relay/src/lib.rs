@@ -26,6 +26,7 @@ mod serve;
 mod snapshot;
 mod telemetry;
 mod trace;
+mod visitor;
 
 use std::path::{Path, PathBuf};
 

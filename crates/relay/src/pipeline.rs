@@ -8,11 +8,11 @@ use postern_mail::{Content, Envelope, Pieces, Reply, Submission, Verb};
 use postern_queue::KeepState;
 
 use crate::forward::{forward, keep};
-use crate::gate::Visitor;
 use crate::identify::{Found, identify};
 use crate::judging::{Judged, judge};
 use crate::record::{self, turned_away};
 use crate::relay::Relay;
+use crate::visitor::Visitor;
 use crate::{replies, trace};
 
 /// Answers the end of data.

@@ -7,8 +7,8 @@ use serde::Serialize;
 use tracing::info;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::gate::Visitor;
 use crate::relay::Relay;
+use crate::visitor::Visitor;
 
 /// A message was answered.
 pub(crate) fn answered(
