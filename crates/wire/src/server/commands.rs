@@ -109,18 +109,22 @@ impl Session {
         (utf8 && !mail.smtputf8).then_some(replies::UTF8_SENDER)
     }
 
-    fn rcpt(&mut self, recipient: Recipient) {
-        let transaction = match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Envelope(transaction) => transaction,
+    /// The transaction between MAIL and its content, out of its phase; where there is none, that is
+    /// answered and the phase stays.
+    fn take_open_envelope(&mut self) -> Option<Box<Transaction>> {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Envelope(transaction) => Some(transaction),
             other => {
                 let chunks = matches!(other, Phase::Chunks(_));
                 self.phase = other;
-                return self.refuse(match chunks {
-                    true => replies::CHUNKS_BEGUN,
-                    false => replies::MAIL_FIRST,
-                });
+                self.refuse(if chunks { replies::CHUNKS_BEGUN } else { replies::MAIL_FIRST });
+                None
             }
-        };
+        }
+    }
+
+    fn rcpt(&mut self, recipient: Recipient) {
+        let Some(transaction) = self.take_open_envelope() else { return };
         let envelope = &transaction.envelope;
         let orcpt_utf8 = recipient.dsn_orcpt.as_ref().is_some_and(|orcpt| !orcpt.is_ascii());
         let against = match () {
@@ -140,17 +144,7 @@ impl Session {
     }
 
     fn data_begins(&mut self, now: Duration) {
-        let transaction = match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Envelope(transaction) => transaction,
-            other => {
-                let chunks = matches!(other, Phase::Chunks(_));
-                self.phase = other;
-                return self.refuse(match chunks {
-                    true => replies::CHUNKS_BEGUN,
-                    false => replies::MAIL_FIRST,
-                });
-            }
-        };
+        let Some(transaction) = self.take_open_envelope() else { return };
         let against = match &transaction.envelope {
             envelope if envelope.recipients.is_empty() => Some(replies::NO_RECIPIENTS),
             envelope if envelope.body == BodyKind::Binary => Some(replies::BINARY_BY_DATA),
