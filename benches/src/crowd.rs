@@ -40,12 +40,7 @@ pub struct Plan {
 /// Measures alone, then within the crowd, then waits for the slow writers to be cut off.
 pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&plan.folder)?;
-    let house = House {
-        postern: plan.postern.clone(),
-        postfix: PathBuf::new(),
-        mode: "observe".to_owned(),
-        folder: folder.path().canonicalize()?,
-    };
+    let house = House::of_postern(&plan.postern, folder.path())?;
     println!(
         "{}\n\n| honest clients | p50 ms | p99 ms | refused |\n|---|---|---|---|",
         process::machine()

@@ -74,6 +74,16 @@ pub struct Running {
 }
 
 impl House {
+    /// For Postern alone, which judges and holds nothing.
+    pub fn of_postern(postern: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            postern: postern.to_owned(),
+            postfix: PathBuf::new(),
+            mode: "observe".to_owned(),
+            folder: folder.canonicalize()?,
+        })
+    }
+
     /// Starts the sink.
     pub async fn sink(&self) -> anyhow::Result<Running> {
         let address = free_address()?;

@@ -38,12 +38,7 @@ pub struct Plan {
 /// Runs the plan and prints resident sizes.
 pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&plan.folder)?;
-    let house = House {
-        postern: plan.postern.clone(),
-        postfix: PathBuf::new(),
-        mode: "observe".to_owned(),
-        folder: folder.path().canonicalize()?,
-    };
+    let house = House::of_postern(&plan.postern, folder.path())?;
     println!("{}\n\n| what | resident MB | of it added |\n|---|---|---|", process::machine());
     let sink = house.sink().await?;
 
